@@ -1,0 +1,18 @@
+# The libraries nnx stands on; scripts/setup installs them on Debian.
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+# Debian's dnnl-config.cmake asks for OpenCL, which we have no use for: take the library itself.
+find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+add_library(DNNL::dnnl INTERFACE IMPORTED)
+target_include_directories(DNNL::dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+target_link_libraries(DNNL::dnnl INTERFACE ${DNNL_LIBRARY})
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(ZLIB REQUIRED)
+if(NNX_TESTS)
+  find_package(doctest REQUIRED)
+endif()

@@ -1,0 +1,28 @@
+# A room is one folder of lib/ and one static library. It may include only the rooms it names (and what they name):
+# tests/layers_test.sh checks every #include against this list.
+add_library(nnx_flags INTERFACE)
+target_compile_options(nnx_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+                                           -fno-math-errno -ffp-contract=off)
+if(NNX_WERROR)
+  target_compile_options(nnx_flags INTERFACE -Werror)
+endif()
+if(NNX_SANITIZE)
+  target_compile_options(nnx_flags INTERFACE -fsanitize=${NNX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(nnx_flags INTERFACE -fsanitize=${NNX_SANITIZE})
+endif()
+
+# nnx_room(<folder> [ROOMS <rooms below>...] [PUBLIC <libraries>...] [PRIVATE <libraries>...])
+function(nnx_room name)
+  cmake_parse_arguments(ARG "" "" "ROOMS;PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cpp)
+  list(TRANSFORM ARG_ROOMS PREPEND nnx_)
+  if(sources)
+    add_library(nnx_${name} STATIC ${sources})
+    target_include_directories(nnx_${name} PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(nnx_${name} PUBLIC ${ARG_ROOMS} ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} nnx_flags)
+  else()
+    add_library(nnx_${name} INTERFACE)
+    target_include_directories(nnx_${name} INTERFACE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_link_libraries(nnx_${name} INTERFACE ${ARG_ROOMS} ${ARG_PUBLIC})
+  endif()
+endfunction()
