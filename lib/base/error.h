@@ -31,11 +31,11 @@ enum class ErrorKind {
 int exit_code(ErrorKind kind);
 
 struct ErrorParts {
-  std::string where;     // file:line:col and key path, op, file, or object path
-  std::string message;   // a full sentence part; or leave empty and give expected and got
-  std::string expected;
-  std::string got;
-  std::string hint;      // what to do
+  std::string where = {};     // file:line:col and key path, op, file, or object path
+  std::string message = {};   // a full sentence part; or leave empty and give expected and got
+  std::string expected = {};
+  std::string got = {};
+  std::string hint = {};      // what to do
 };
 
 class Error : public std::exception {
