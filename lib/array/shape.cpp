@@ -14,12 +14,11 @@ namespace nnx {
 Shape::Shape(std::span<const int64_t> dims) {
   if (dims.size() > max_rank)
     fail(ErrorKind::shape, {.where = "shape", .expected = "at most 8 dimensions", .got = std::to_string(dims.size())});
-  __int128 elements = 1;
+  int64_t elements = 1;
   for (const int64_t d : dims) {
     if (d < 0)
       fail(ErrorKind::shape, {.where = "shape", .expected = "sizes of at least 0", .got = fmt::format("[{}]", fmt::join(dims, ","))});
-    elements *= std::max<int64_t>(d, 1);
-    if (elements > (__int128{1} << 62))
+    if (__builtin_mul_overflow(elements, std::max<int64_t>(d, 1), &elements) || elements > (int64_t{1} << 62))
       fail(ErrorKind::shape, {.where = "shape", .expected = "at most 2^62 elements", .got = fmt::format("[{}]", fmt::join(dims, ","))});
     dims_[static_cast<size_t>(rank_++)] = d;
   }

@@ -1,0 +1,14 @@
+// Batching as Graph -> Graph.
+#pragma once
+
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace nnx {
+
+// The Graph over a batch of `size`: inputs with batched[i] gain a leading axis; every output gains one (broadcast when
+// nothing batched reaches it).
+Graph vmap(const Graph& graph, const std::vector<bool>& batched, int64_t size);
+
+}  // namespace nnx
