@@ -46,6 +46,8 @@ class Array {
   template <class T> std::vector<T> to_vector() const;
   template <class T> T item() const;                            // of one element
 
+  BufferRef* holder() { return &buffer_; }                      // for plans, which may update in place through it
+
   const std::shared_ptr<Trace>& trace() const { return trace_; }
   Value value() const { return value_; }
 

@@ -1,0 +1,24 @@
+// Batched matrix multiplication with an epilogue, on oneDNN or, where that is too slow to start, on our own loops.
+#pragma once
+
+#include "kernels/kernel.h"
+
+namespace nnx::kernels {
+
+enum class Activation : uint8_t { none, relu, tanh, logistic, gelu_tanh, gelu_erf };
+
+// out[b, i, j] = act(sum_k lhs[b, i, k] * rhs[b, k, j] + bias[j]) + residual[b, i, j], all f32.
+// Strides in elements; a unit stride on one of the two matrix dimensions of each operand (either transpose is fast).
+// args of run(): lhs, rhs, [bias], [residual], out, scratch. No output may be an input.
+struct MatmulSpec {
+  int64_t batch = 1, m = 0, n = 0, k = 0;
+  struct Operand { int64_t batch_stride = 0, row_stride = 0, col_stride = 1; };
+  Operand lhs, rhs, out;
+  bool bias = false;
+  bool residual = false;            // laid out as out
+  Activation activation = Activation::none;
+};
+
+KernelPtr make_matmul(const MatmulSpec& spec, int threads);
+
+}  // namespace nnx::kernels

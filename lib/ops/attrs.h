@@ -1,0 +1,126 @@
+// The attributes of the ops that have any. Axes are normalised (non-negative) before they come here.
+//
+// Ops are identified by name. Primitives (an op not named in neural.h has a reference kernel and no expansion):
+//   elementwise, no attributes: add sub mul div rem pow maximum minimum negative abs sign exp expm1 log log1p sqrt rsqrt
+//     sin cos tanh erf erf_inv floor ceil round is_finite logistic equal not_equal less less_equal greater greater_equal
+//     bitwise_and bitwise_or bitwise_xor bitwise_not shift_left shift_right_logical select stop_gradient
+//     threefry2x32 (k0, k1, x0, x1 -> y0, y1)
+//   elementwise with CastAttrs: cast bitcast
+//   reduce with ReduceAttrs: reduce_sum reduce_prod reduce_max reduce_min reduce_and reduce_or
+//   reduce with AxisAttrs: argmax argmin sort (n inputs, n outputs); with CumsumAttrs: cumsum
+//   shape: fill (FillAttrs) iota (IotaAttrs) broadcast_in_dim reshape transpose slice pad concatenate reverse
+//   contraction: dot_general; index: gather scatter_add
+// With an expansion: random_bits (RandomBitsAttrs) and the neural ops
+//   relu; gelu (GeluAttrs); softmax log_softmax (AxisAttrs); layer_norm, layer_norm_grad (NormAttrs);
+//   softmax_cross_entropy (logits, labels -> loss), softmax_cross_entropy_grad (logits, labels, ct -> dlogits)
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "graph/type.h"
+
+namespace nnx {
+
+struct CastAttrs {
+  DType dtype = DType::f32;
+  static void fields(auto& self, auto&& f) { f("dtype", self.dtype); }
+};
+
+struct ReduceAttrs {
+  std::vector<int> axes;   // ascending, removed from the result
+  static void fields(auto& self, auto&& f) { f("axes", self.axes); }
+};
+
+struct AxisAttrs {
+  int axis = 0;
+  static void fields(auto& self, auto&& f) { f("axis", self.axis); }
+};
+
+struct CumsumAttrs {
+  int axis = 0;
+  bool reverse = false;
+  static void fields(auto& self, auto&& f) { f("axis", self.axis); f("reverse", self.reverse); }
+};
+
+struct FillAttrs {
+  Type type;
+  double value = 0;
+  static void fields(auto& self, auto&& f) { f("type", self.type); f("value", self.value); }
+};
+
+struct IotaAttrs {
+  Type type;
+  int axis = 0;
+  static void fields(auto& self, auto&& f) { f("type", self.type); f("axis", self.axis); }
+};
+
+struct BroadcastAttrs {
+  Shape shape;
+  std::vector<int> dims;   // input dimension i becomes result dimension dims[i]; ascending
+  static void fields(auto& self, auto&& f) { f("shape", self.shape); f("dims", self.dims); }
+};
+
+struct ReshapeAttrs {
+  Shape shape;
+  static void fields(auto& self, auto&& f) { f("shape", self.shape); }
+};
+
+struct TransposeAttrs {
+  std::vector<int> permutation;   // result dimension i is input dimension permutation[i]
+  static void fields(auto& self, auto&& f) { f("permutation", self.permutation); }
+};
+
+struct SliceAttrs {
+  std::vector<int64_t> start, limit, strides;
+  static void fields(auto& self, auto&& f) { f("start", self.start); f("limit", self.limit); f("strides", self.strides); }
+};
+
+struct PadAttrs {
+  std::vector<int64_t> low, high, interior;
+  static void fields(auto& self, auto&& f) { f("low", self.low); f("high", self.high); f("interior", self.interior); }
+};
+
+struct ReverseAttrs {
+  std::vector<int> axes;
+  static void fields(auto& self, auto&& f) { f("axes", self.axes); }
+};
+
+struct DotAttrs {
+  std::vector<int> lhs_contract, rhs_contract, lhs_batch, rhs_batch;
+  static void fields(auto& self, auto&& f) {
+    f("lhs_contract", self.lhs_contract); f("rhs_contract", self.rhs_contract);
+    f("lhs_batch", self.lhs_batch); f("rhs_batch", self.rhs_batch);
+  }
+};
+
+// gather: x [B.., pre.., n, post..], indices [B.., I..] -> [B.., pre.., I.., post..], where the first `batch_dims`
+// dimensions B are common and `axis` (>= batch_dims) is the one indexed. scatter_add: (x, indices, updates) -> x.
+struct GatherAttrs {
+  int axis = 0;
+  int batch_dims = 0;
+  static void fields(auto& self, auto&& f) { f("axis", self.axis); f("batch_dims", self.batch_dims); }
+};
+
+struct RandomBitsAttrs {
+  Shape shape;   // key u32[K.., 2] -> u32[K.., shape..]
+  static void fields(auto& self, auto&& f) { f("shape", self.shape); }
+};
+
+struct GeluAttrs {
+  bool approximate = true;
+  static void fields(auto& self, auto&& f) { f("approximate", self.approximate); }
+};
+
+// layer_norm: (x [..., C], scale? [C], bias? [C]) -> y over the last axis.
+// layer_norm_grad: (x, scale?, ct) -> (dx, dscale?, dbias?).
+struct NormAttrs {
+  double epsilon = 1e-6;
+  bool has_scale = true;
+  bool has_bias = true;
+  static void fields(auto& self, auto&& f) {
+    f("epsilon", self.epsilon); f("has_scale", self.has_scale); f("has_bias", self.has_bias);
+  }
+};
+
+}  // namespace nnx

@@ -1,0 +1,79 @@
+// A Plan is a Graph compiled to one static sequence of bound kernels over one arena.
+//
+//   auto plan = Plan::compile(graph, {{.output = 1, .input = 0}});     // output 1 is the new value of input 0
+//   plan->run({&state_buffer, &x_buffer}, outputs);
+//
+// - run() walks an array of steps: no allocation of ours, no lookup, no graph.
+// - An aliased output is written into its input's Buffer. When somebody else still holds that Buffer (use_count > 1) a new
+//   one is made for the result and put into the caller's holder: what others hold never changes.
+// - Guards run before the first aliased write: when a guarded value is not finite, run() throws ErrorKind::numeric with
+//   the guard's name and no input has changed.
+// - An alias whose old value is still read after the write becomes a copy, and the plan's report says so.
+// - The result depends on the Graph reached from its outputs, the number of threads and the machine: never on timing.
+// A Plan is not thread-safe; several may run at once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+
+namespace nnx {
+
+struct Alias {
+  int output = 0;
+  int input = 0;   // of equal type
+};
+
+struct PlanOptions {
+  int threads = 0;         // 0: kernels::max_threads()
+  bool fuse = true;        // off: one kernel an op, for tests
+  bool alias = true;       // off: aliased outputs are computed aside and copied, for tests
+};
+
+// One step as it is reported.
+struct StepReport {
+  std::string kernel;
+  std::vector<std::string> ops;   // the graph nodes it stands for
+  std::string result;             // types of its results
+  double flops = 0, bytes = 0;
+  int threads = 1;
+  bool fallback = false;          // a reference kernel
+  bool aliased = false;           // writes state in place
+};
+
+struct PlanReport {
+  std::vector<StepReport> steps;
+  size_t arena_bytes = 0;         // temporaries
+  size_t live_bytes = 0;          // the largest sum of temporaries alive at once
+  size_t constant_bytes = 0, input_bytes = 0, output_bytes = 0;
+  double flops = 0, bytes = 0;
+  std::vector<std::string> copied_aliases;
+  int threads = 1;
+};
+
+class Plan {
+ public:
+  static std::shared_ptr<Plan> compile(const Graph& graph, const std::vector<Alias>& aliases = {}, const PlanOptions& options = {});
+  ~Plan();
+
+  // inputs[i] points at the holder of graph input i; an aliased one may be replaced. outputs[o], for outputs without an
+  // alias, is reused when this is its only holder and it fits, otherwise replaced; aliased ones are left alone.
+  void run(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs);
+
+  const PlanReport& report() const;
+  std::string to_string() const;                 // the report as text, for people
+  const std::vector<Type>& input_types() const;
+  const std::vector<Type>& output_types() const;
+
+ private:
+  struct Impl;
+  explicit Plan(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// Makes plans the Evaluator of concrete ops: one-op plans, cached by op, attributes and types.
+void install_plan_evaluator();
+
+}  // namespace nnx
