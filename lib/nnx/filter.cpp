@@ -1,0 +1,129 @@
+#include "nnx/filter.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <mutex>
+#include <regex>
+
+#include "base/error.h"
+
+namespace nnx {
+namespace {
+
+struct Kinds {
+  std::mutex mutex;
+  std::map<std::string, const VariableKind*, std::less<>> by_name;
+};
+
+Kinds& kinds() {
+  static Kinds all;
+  return all;
+}
+
+// `*` within one step.
+bool step_matches(std::string_view glob, std::string_view text) {
+  if (glob.empty()) return text.empty();
+  if (glob[0] == '*') return step_matches(glob.substr(1), text) || (!text.empty() && step_matches(glob, text.substr(1)));
+  return !text.empty() && glob[0] == text[0] && step_matches(glob.substr(1), text.substr(1));
+}
+
+bool path_matches(std::span<const std::string> glob, std::span<const Key> path) {
+  if (glob.empty()) return path.empty();
+  if (glob[0] == "**") return path_matches(glob.subspan(1), path) || (!path.empty() && path_matches(glob, path.subspan(1)));
+  return !path.empty() && step_matches(glob[0], path[0].to_string()) && path_matches(glob.subspan(1), path.subspan(1));
+}
+
+std::vector<std::string> steps_of(std::string_view glob) {
+  std::vector<std::string> steps;
+  for (size_t start = 0; start <= glob.size();) {
+    const size_t dot = std::min(glob.find('.', start), glob.size());
+    steps.emplace_back(glob.substr(start, dot - start));
+    start = dot + 1;
+  }
+  return steps;
+}
+
+}  // namespace
+
+Filter::Filter(std::string text, Predicate predicate)
+    : text_(std::move(text)), predicate_(std::make_shared<const Predicate>(std::move(predicate))) {}
+
+Filter Filter::kind(const VariableKind& kind) {
+  register_kind(kind);
+  return Filter(std::string(kind.name), [&kind](const LeafInfo& leaf) { return leaf.kind.is_a(kind); });
+}
+
+Filter Filter::everything() {
+  Filter all("...", [](const LeafInfo&) { return true; });
+  all.rest_ = true;
+  return all;
+}
+
+Filter nothing() {
+  return Filter("nothing", [](const LeafInfo&) { return false; });
+}
+
+Filter path(std::string glob) {
+  return Filter("path:" + glob, [steps = steps_of(glob)](const LeafInfo& leaf) { return path_matches(steps, leaf.path); });
+}
+
+Filter re(std::string pattern) {
+  try {
+    return Filter("re:" + pattern, [regex = std::regex(pattern)](const LeafInfo& leaf) {
+      return std::regex_match(to_string(leaf.path), regex);
+    });
+  } catch (const std::regex_error& e) {
+    fail(ErrorKind::config, {.where = "filter", .expected = "a regular expression", .got = quoted(pattern), .hint = e.what()});
+  }
+}
+
+Filter tag(std::string tag) {
+  return Filter("tag:" + tag, [tag](const LeafInfo& leaf) { return leaf.tag == tag; });
+}
+
+Filter where(std::string text, Filter::Predicate predicate) { return Filter(std::move(text), std::move(predicate)); }
+
+Filter operator||(const Filter& a, const Filter& b) {
+  return Filter(fmt::format("any({}, {})", a.to_string(), b.to_string()),
+                [a, b](const LeafInfo& leaf) { return a.matches(leaf) || b.matches(leaf); });
+}
+
+Filter operator&&(const Filter& a, const Filter& b) {
+  return Filter(fmt::format("all({}, {})", a.to_string(), b.to_string()),
+                [a, b](const LeafInfo& leaf) { return a.matches(leaf) && b.matches(leaf); });
+}
+
+Filter operator!(const Filter& a) {
+  return Filter(fmt::format("not({})", a.to_string()), [a](const LeafInfo& leaf) { return !a.matches(leaf); });
+}
+
+Filter parse_filter(std::string_view text) {
+  if (text == "...") return rest;
+  if (text.starts_with("path:")) return path(std::string(text.substr(5)));
+  if (text.starts_with("re:")) return re(std::string(text.substr(3)));
+  if (text.starts_with("tag:")) return tag(std::string(text.substr(4)));
+  if (text.starts_with("not:")) return !parse_filter(text.substr(4));
+  if (const VariableKind* kind = find_kind(text)) return Filter::kind(*kind);
+  std::vector<std::string> names;
+  {
+    const std::lock_guard lock(kinds().mutex);
+    for (const auto& [name, kind] : kinds().by_name) names.push_back(name);
+  }
+  const std::string near = nearest(text, names);
+  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, not:FILTER or ...",
+                           .got = quoted(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+}
+
+void register_kind(const VariableKind& kind) {
+  const std::lock_guard lock(kinds().mutex);
+  for (const VariableKind* k = &kind; k; k = k->parent) kinds().by_name.emplace(k->name, k);
+}
+
+const VariableKind* find_kind(std::string_view name) {
+  const std::lock_guard lock(kinds().mutex);
+  const auto it = kinds().by_name.find(name);
+  return it == kinds().by_name.end() ? nullptr : it->second;
+}
+
+}  // namespace nnx

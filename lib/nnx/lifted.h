@@ -1,0 +1,100 @@
+// Transforms of functions over objects: jit, grad, value_and_grad. They run the function on the very objects it is given,
+// with traced values in their Variables, and carry every mutation out again.
+//
+//   auto train_step = jit([](Ref<MLP> model, Ref<Optimizer> optimizer, Array x, Array y) {
+//     auto loss_fn = [&](Ref<MLP> model) { return mean(square(model(x) - y)); };
+//     auto [loss, grads] = value_and_grad(loss_fn)(model);
+//     optimizer->update(grads);
+//     return loss;
+//   });
+//
+// Arguments and results: Arrays, Refs, States, static values, and vectors, maps and tuples of these. On an exception every
+// Variable keeps its value.
+#pragma once
+
+#include "nnx/functional.h"
+#include "nnx/lifted_core.h"
+
+namespace nnx {
+
+// Traced once for each GraphDef and types of its arguments and compiled to one Plan; later calls run the Plan. The cache
+// lives in the wrapper and is shared by its copies. Inside another trace the function is simply called.
+template <class F>
+class Jit {
+ public:
+  explicit Jit(F f) : f_(std::move(f)), core_(std::make_shared<detail::JitCore>()) {}
+
+  template <class... A>
+  auto operator()(A... arguments) const {
+    using Result = std::invoke_result_t<const F&, A&...>;
+    std::tuple<A...> values(std::move(arguments)...);
+    if (Trace::current()) return std::apply(f_, values);
+    const Roots roots = [&](FieldVisitor& v) { detail::visit_field(v, "", values); };
+    if constexpr (std::is_void_v<Result>) {
+      core_->run({roots, [&] { std::apply(f_, values); }, detail::no_result()});
+    } else {
+      Result result{};
+      core_->run({roots, [&] { result = std::apply(f_, values); }, detail::result_slot(result)});
+      return result;
+    }
+  }
+
+  size_t entries() const { return core_->entries(); }            // compiled variants so far
+  const Plan* plan() const { return core_->last_plan(); }        // of the last call; null before the first
+
+ private:
+  F f_;
+  std::shared_ptr<detail::JitCore> core_;
+};
+
+template <class F>
+Jit<F> jit(F f) { return Jit<F>(std::move(f)); }
+
+namespace detail {
+// The gradient of an argument: a State of a Module or State, an Array of an Array.
+template <class A>
+auto gradient_as(State leaves) {
+  if constexpr (std::same_as<A, Array>) return leaves.begin()->second.value;
+  else return leaves;
+}
+}  // namespace detail
+
+// f(args...) -> loss, or a tuple or pair whose first element is the loss (the rest is auxiliary). The result is called with
+// the same arguments and gives {f's result, gradients}: for argument positions N (default the first), a State of the
+// Variables that `wrt` matches, or an Array. Only what `wrt` covers is differentiated.
+template <size_t... N, class F>
+auto value_and_grad(F f, Filter wrt = of<Param>) {
+  return [f = std::move(f), wrt = std::move(wrt)]<class... A>(A... arguments) {
+    using Result = std::invoke_result_t<const F&, A&...>;
+    std::tuple<A...> values(std::move(arguments)...);
+    Result result{};
+    const auto positions = [] {
+      if constexpr (sizeof...(N) == 0) return std::index_sequence<0>();
+      else return std::index_sequence<N...>();
+    }();
+    return [&]<size_t... I>(std::index_sequence<I...>) {
+      const std::array<Roots, sizeof...(I)> roots{
+          Roots([&](FieldVisitor& v) { detail::visit_field(v, "", std::get<I>(values)); })...};
+      std::vector<State> grads = detail::run_value_and_grad(
+          {[&](FieldVisitor& v) { detail::visit_field(v, "", values); }, [&] { result = std::apply(f, values); },
+           detail::result_slot(result)},
+          roots, wrt);
+      size_t next = 0;
+      if constexpr (sizeof...(I) == 1)
+        return std::pair(std::move(result), detail::gradient_as<std::tuple_element_t<I, std::tuple<A...>>>(std::move(grads[next]))...);
+      else
+        return std::pair(std::move(result),
+                         std::tuple{detail::gradient_as<std::tuple_element_t<I, std::tuple<A...>>>(std::move(grads[next++]))...});
+    }(positions);
+  };
+}
+
+// value_and_grad without the value.
+template <size_t... N, class F>
+auto grad(F f, Filter wrt = of<Param>) {
+  return [inner = value_and_grad<N...>(std::move(f), std::move(wrt))]<class... A>(A... arguments) {
+    return inner(std::move(arguments)...).second;
+  };
+}
+
+}  // namespace nnx

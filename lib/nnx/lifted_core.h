@@ -1,0 +1,59 @@
+// The type-erased machinery behind lifted.h: what a call is, and how jit and grad run it.
+#pragma once
+
+#include <memory>
+
+#include "plan/plan.h"
+
+#include "nnx/state.h"
+#include "nnx/walk.h"
+
+namespace nnx::detail {
+
+// The result object of a call whose type only the caller knows.
+struct ResultSlot {
+  void* object = nullptr;
+  void (*visit)(void* object, FieldVisitor& visitor) = nullptr;
+  std::shared_ptr<void> (*copy)(const void* object) = nullptr;
+  void (*assign)(void* object, const void* prototype) = nullptr;
+};
+
+template <class R>
+ResultSlot result_slot(R& result) {
+  return {.object = &result,
+          .visit = [](void* object, FieldVisitor& v) { visit_field(v, "", *static_cast<R*>(object)); },
+          .copy = [](const void* object) -> std::shared_ptr<void> { return std::make_shared<R>(*static_cast<const R*>(object)); },
+          .assign = [](void* object, const void* prototype) { *static_cast<R*>(object) = *static_cast<const R*>(prototype); }};
+}
+struct NoResult {};   // what a function that returns void results in
+inline ResultSlot no_result() { return {.visit = [](void*, FieldVisitor& v) { TupleRef empty(0); v.begin("", empty); v.end(); }}; }
+
+// One call: the arguments, how to run the function on them, and where its result goes.
+struct LiftedCall {
+  Roots arguments;
+  std::function<void()> invoke;
+  ResultSlot result;
+};
+
+class JitCore {
+ public:
+  JitCore();
+  ~JitCore();
+  void run(const LiftedCall& call);
+  size_t entries() const;                      // compiled variants
+  const Plan* last_plan() const;// of the last call, or null
+
+ private:
+  struct Entry;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  const Entry* last_ = nullptr;
+};
+
+// Gradients of one differentiated argument: of the Variables its filter chose, or of its Arrays.
+using GradLeaves = State;
+
+// Runs `call` under a trace and differentiates the first Array of its result, a float scalar, with respect to `wrt`
+// (arguments given as roots); Variables among them are chosen by `filter`.
+std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, const Filter& filter);
+
+}  // namespace nnx::detail

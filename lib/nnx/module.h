@@ -1,0 +1,128 @@
+// A Module is an object that holds its own state in Variables and lists its attributes once, in `fields`.
+//
+//   struct Linear : Module<Linear, Layer> {
+//     Param w, b;  int64_t din = 0, dout = 0;
+//     Linear() = default;                                                   // merge needs it
+//     Linear(int64_t din, int64_t dout, Rngs& rngs) : ... {}
+//     Array operator()(const Array& x) override { return matmul(x, w) + b; }
+//     static void fields(auto& self, auto&& f) { f("w", self.w); f("b", self.b); f("din", self.din); f("dout", self.dout); }
+//   };
+//   auto model = make<Linear>(2, 5, rngs);
+//
+// The list is read live and never copied: assigning a member is surgery. Attributes may be Variables, Refs to Modules,
+// Arrays, Numbers, vectors, maps and optionals of these, and static values (bool, integers, double, string, lists of
+// integers), which are part of the GraphDef. Sharing is pointer identity; cycles are legal.
+#pragma once
+
+#include <concepts>
+#include <functional>
+#include <memory>
+
+#include "base/error.h"
+#include "nnx/field_visitor.h"
+#include "nnx/variable.h"
+
+namespace nnx {
+
+class ModuleBase;
+
+// What merge needs to make an object again. Types are compared by address; a name is what files know.
+struct ModuleType {
+  std::string name;
+  std::function<std::shared_ptr<ModuleBase>()> create;   // empty for a type that is known from a file only
+};
+
+class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
+ public:
+  virtual ~ModuleBase() = default;
+  virtual const ModuleType& type() const = 0;
+  virtual void accept(FieldVisitor& visitor) = 0;        // visits every attribute once, in the order of `fields`
+
+  uint64_t visit_epoch = 0;                              // marks of the last walk, see walk.h
+  int visit_index = 0;
+};
+
+// The readable name of a C++ type without its namespace.
+std::string type_name_of(const std::type_info& info);
+
+template <class Self, class Base = ModuleBase>
+class Module : public Base {
+ public:
+  const ModuleType& type() const override { return static_type(); }
+  void accept(FieldVisitor& visitor) override { Self::fields(static_cast<Self&>(*this), FieldAdapter{visitor}); }
+
+  static const ModuleType& static_type() {
+    static_assert(std::default_initializable<Self>, "a Module needs a default constructor: merge makes it and fills it in");
+    static const ModuleType type{type_name(), [] { return std::make_shared<Self>(); }};
+    return type;
+  }
+
+ private:
+  static std::string type_name() {
+    if constexpr (requires { Self::type_name; }) return std::string(Self::type_name);
+    else return type_name_of(typeid(Self));
+  }
+};
+
+// What can stand in a Sequential or behind a Ref<Layer>: Array -> Array.
+class Layer : public ModuleBase {
+ public:
+  virtual Array operator()(const Array& x) = 0;
+};
+
+// A shared reference to a Module. Equality is identity.
+template <class T = ModuleBase>
+class Ref {
+ public:
+  Ref() = default;
+  Ref(std::nullptr_t) {}
+  explicit Ref(std::shared_ptr<T> pointer) : pointer_(std::move(pointer)) {}
+  template <std::derived_from<T> U>
+  Ref(const Ref<U>& other) : pointer_(other.shared()) {}
+
+  T* operator->() const { return get(); }
+  T& operator*() const { return *get(); }
+  T* get() const {
+    if (!pointer_) [[unlikely]] fail(ErrorKind::structure, {.where = "Ref", .message = "an empty reference was used"});
+    return pointer_.get();
+  }
+  explicit operator bool() const { return pointer_ != nullptr; }
+  const std::shared_ptr<T>& shared() const { return pointer_; }
+  template <class... A>
+  decltype(auto) operator()(A&&... arguments) const { return (*get())(std::forward<A>(arguments)...); }
+  friend bool operator==(const Ref& a, const Ref& b) { return a.pointer_ == b.pointer_; }
+
+ private:
+  std::shared_ptr<T> pointer_;
+};
+
+namespace detail {
+// Notes the Variables created while a constructor runs, so that make() can find the forgotten ones.
+class ConstructionScope {
+ public:
+  ConstructionScope();
+  ~ConstructionScope();
+  void finish(ModuleBase& module);   // throws ErrorKind::structure for a Variable that `fields` does not reach
+
+ private:
+  size_t first_;
+};
+}  // namespace detail
+
+// Makes a Module. Throws ErrorKind::structure when its constructor made a Variable that `fields` does not list.
+template <std::derived_from<ModuleBase> T, class... A>
+Ref<T> make(A&&... arguments) {
+  detail::ConstructionScope scope;
+  auto module = std::make_shared<T>(std::forward<A>(arguments)...);
+  scope.finish(*module);
+  return Ref<T>(std::move(module));
+}
+
+// The object behind `ref` as a T; throws ErrorKind::structure naming both types.
+template <class T, class U>
+Ref<T> as(const Ref<U>& ref) {
+  if (auto pointer = std::dynamic_pointer_cast<T>(ref.shared())) return Ref<T>(std::move(pointer));
+  fail(ErrorKind::structure, {.where = "as", .expected = type_name_of(typeid(T)), .got = ref ? ref->type().name : "nothing"});
+}
+
+}  // namespace nnx

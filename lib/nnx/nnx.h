@@ -1,0 +1,18 @@
+// The object layer in one include; the name the guide uses.
+#pragma once
+
+#include "nnx/filter.h"
+#include "nnx/functional.h"
+#include "nnx/lifted.h"
+#include "nnx/module.h"
+#include "nnx/number.h"
+#include "nnx/rngs.h"
+#include "nnx/state.h"
+#include "nnx/variable.h"
+#include "ops/ops.h"
+#include "plan/plan.h"
+
+namespace nnx {
+// Concrete Arrays are computed by plans in every program that includes this.
+inline const bool plan_evaluator_installed = (install_plan_evaluator(), true);
+}  // namespace nnx
