@@ -1,7 +1,7 @@
 # A room is one folder of lib/ and one static library. It may include only the rooms it names (and what they name):
 # tests/house/layers_test.py checks every #include against this list.
 add_library(nnx_flags INTERFACE)
-target_compile_options(nnx_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+target_compile_options(nnx_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow=local -Wconversion -Wno-sign-conversion
                                            -fno-math-errno -ffp-contract=off)
 if(NNX_WERROR)
   target_compile_options(nnx_flags INTERFACE -Werror)

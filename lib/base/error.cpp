@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "base/utf8.h"
+
 namespace nnx {
 namespace {
 
@@ -76,12 +78,16 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 }
 
 std::string quoted(std::string_view text, size_t limit) {
+  const bool utf8 = !invalid_utf8(text);
+  size_t end = std::min(text.size(), limit);
+  // Never cut inside of a character.
+  while (utf8 && end < text.size() && end > 0 && (text[end] & 0xc0) == 0x80) --end;
   std::string out = "'";
-  for (size_t i = 0; i < text.size() && i < limit; ++i) {
+  for (size_t i = 0; i < end; ++i) {
     const unsigned char c = static_cast<unsigned char>(text[i]);
     if (c == '\n') out += "\\n";
     else if (c == '\t') out += "\\t";
-    else if (c < 0x20 || c == 0x7f) out += fmt::format("\\x{:02x}", c);
+    else if (c < 0x20 || c == 0x7f || (c >= 0x80 && !utf8)) out += fmt::format("\\x{:02x}", c);
     else out += static_cast<char>(c);
   }
   out += text.size() > limit ? "...'" : "'";

@@ -61,7 +61,8 @@ inline void check(bool ok, const char* what) {
 // The candidate closest to `word` by edit distance, or "" when nothing is near: for "did you mean".
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// `text` with control characters escaped and cut to `limit` bytes: for quoting input in messages.
+// `text` with control characters and bytes that are not UTF-8 escaped and cut to `limit` bytes: for quoting input in
+// messages.
 std::string quoted(std::string_view text, size_t limit = 80);
 
 }  // namespace nnx

@@ -1,7 +1,7 @@
 #include "data/byte_source.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -29,12 +29,13 @@ std::string missing_hint(const fs::path& path) {
   std::error_code ignored;
   std::vector<std::string> names;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  for (fs::directory_iterator it(folder, ignored), end; !ignored && it != end && names.size() < 1000; it.increment(ignored))
+  fs::directory_iterator it(folder, ignored);
+  for (; !ignored && it != fs::directory_iterator() && names.size() < 1000; it.increment(ignored))
     names.push_back(it->path().filename().string());
   if (names.empty()) return "relative paths start at the folder of the config file";
   const std::string near = nearest(path.filename().string(), names);
   if (near.empty()) return "";
-  return fmt::format("did you mean {}?", quoted((path.parent_path() / near).string()));
+  return fmt::format("did you mean {}?", nnx::quoted((path.parent_path() / near).string()));
 }
 
 }  // namespace
@@ -42,7 +43,7 @@ std::string missing_hint(const fs::path& path) {
 struct ByteSource::Impl {
   std::string name;
   int fd = -1;
-  uint64_t size = 0, taken = 0;      // bytes on disk, and how many of them were read
+  uint64_t size = 0, taken = 0;  // bytes on disk, and how many of them were read
   uint32_t crc = 0;
   bool gzip = false, inflating = false, done = false;
   z_stream stream{};
@@ -59,7 +60,8 @@ struct ByteSource::Impl {
     for (;;) {
       const ssize_t got = ::read(fd, raw.data(), raw.size());
       if (got < 0 && errno == EINTR) continue;
-      if (got < 0) fail(ErrorKind::io, {.where = name, .message = fmt::format("cannot read: {}", std::strerror(errno))});
+      if (got < 0)
+        fail(ErrorKind::io, {.where = name, .message = fmt::format("cannot read: {}", std::strerror(errno))});
       raw_begin = 0;
       raw_end = static_cast<size_t>(got);
       taken += raw_end;
@@ -71,8 +73,10 @@ struct ByteSource::Impl {
   void finish() {
     done = true;
     if (taken != size)
-      fail(ErrorKind::data, {.where = name, .message = "the file changed while it was read",
-                             .expected = fmt::format("{} bytes", size), .got = fmt::to_string(taken)});
+      fail(ErrorKind::data, {.where = name,
+                             .message = "the file changed while it was read",
+                             .expected = fmt::format("{} bytes", size),
+                             .got = fmt::to_string(taken)});
   }
 
   size_t copy(std::span<std::byte> out) {
@@ -94,8 +98,9 @@ struct ByteSource::Impl {
   void next_member() {
     if (raw_begin == raw_end && !refill()) return finish();
     if (raw[raw_begin] != 0x1f)
-      fail(ErrorKind::data, {.where = name, .message = fmt::format("bytes after the end of the gzip data, at offset {}",
-                                                                   taken - (raw_end - raw_begin))});
+      fail(ErrorKind::data, {.where = name,
+                             .message = fmt::format("bytes after the end of the gzip data, at offset {}",
+                                                    taken - (raw_end - raw_begin))});
     inflateReset(&stream);
   }
 
@@ -114,9 +119,10 @@ struct ByteSource::Impl {
       filled += room - stream.avail_out;
       if (status == Z_STREAM_END) next_member();
       else if (status != Z_OK)
-        fail(ErrorKind::data, {.where = name, .message = fmt::format("damaged gzip data before offset {}: {}",
-                                                                     taken - (raw_end - raw_begin),
-                                                                     stream.msg ? stream.msg : "inflate failed")});
+        fail(ErrorKind::data,
+             {.where = name,
+              .message = fmt::format("damaged gzip data before offset {}: {}", taken - (raw_end - raw_begin),
+                                     stream.msg ? stream.msg : "inflate failed")});
     }
     return filled;
   }
@@ -133,13 +139,14 @@ ByteSource::ByteSource(const fs::path& path) : impl_(std::make_unique<Impl>()) {
   if (in.fd < 0 || ::fstat(in.fd, &info) != 0)
     fail(ErrorKind::io, {.where = in.name, .message = fmt::format("cannot open: {}", std::strerror(errno))});
   if (!S_ISREG(info.st_mode))
-    fail(ErrorKind::data, {.where = in.name, .expected = "a regular file",
+    fail(ErrorKind::data, {.where = in.name,
+                           .expected = "a regular file",
                            .got = S_ISDIR(info.st_mode) ? "a directory" : "a device, pipe or socket"});
   in.size = static_cast<uint64_t>(info.st_size);
   if (in.size == 0) fail(ErrorKind::data, {.where = in.name, .message = "the file is empty"});
   in.gzip = in.refill() && in.raw_end >= 2 && in.raw[0] == 0x1f && in.raw[1] == 0x8b;
   if (in.gzip) {
-    check(inflateInit2(&in.stream, 15 + 16) == Z_OK, "zlib could not start");   // + 16: gzip framing, CRC checked
+    check(inflateInit2(&in.stream, 15 + 16) == Z_OK, "zlib could not start");  // + 16: gzip framing, CRC checked
     in.inflating = true;
   }
 }

@@ -31,10 +31,10 @@ class ByteSource {
   // bytes after it, and a file that changed its size since it was opened are ErrorKind::data.
   size_t read(std::span<std::byte> out);
 
-  const std::string& name() const;   // the path as errors show it
+  const std::string& name() const;  // the path as errors show it
   bool gzip() const;
-  uint64_t file_bytes() const;       // on disk, compressed when gzip
-  SourceIdentity identity() const;   // valid once read() has met the end
+  uint64_t file_bytes() const;      // on disk, compressed when gzip
+  SourceIdentity identity() const;  // valid once read() has met the end
 
  private:
   struct Impl;

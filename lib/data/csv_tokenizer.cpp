@@ -3,31 +3,11 @@
 #include <fmt/format.h>
 
 #include "base/error.h"
+#include "base/utf8.h"
 
 namespace nnx {
-namespace {
 
-// Well-formed UTF-8 as of Unicode 15, table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool is_utf8(std::string_view text) {
-  const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-  for (size_t i = 0; i < text.size();) {
-    const unsigned lead = byte(i), second = byte(i + 1);
-    if (lead < 0x80) { ++i; continue; }
-    const int length = lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
-    const unsigned low = lead == 0xe0 ? 0xa0u : lead == 0xf0 ? 0x90u : 0x80u;
-    const unsigned high = lead == 0xed ? 0x9fu : lead == 0xf4 ? 0x8fu : 0xbfu;
-    if (length == 0 || second < low || second > high) return false;
-    for (int k = 2; k < length; ++k)
-      if ((byte(i + static_cast<size_t>(k)) & 0xc0) != 0x80) return false;
-    i += static_cast<size_t>(length);
-  }
-  return true;
-}
-
-}  // namespace
-
-CsvTokenizer::CsvTokenizer(ByteSource& source, char delimiter)
-    : source_(source), delimiter_(delimiter), chunk_(65536) {
+CsvTokenizer::CsvTokenizer(ByteSource& source, char delimiter) : source_(source), delimiter_(delimiter), chunk_(65536) {
   peek();
   const auto byte = [&](size_t i) { return i < chunk_end_ ? static_cast<unsigned>(chunk_[i]) : 0u; };
   if (byte(0) == 0xef && byte(1) == 0xbb && byte(2) == 0xbf) chunk_begin_ = 3;
@@ -66,23 +46,28 @@ std::string_view CsvTokenizer::operator[](size_t i) const {
 
 void CsvTokenizer::add_byte(char c) {
   if (c == '\0') refuse(at_, "a NUL byte; this is not a text file");
-  if (text_.size() - cells_.back().begin >= max_field) refuse(cells_.back().at, "a field of more than 64 KiB; is a quote left open?");
+  if (text_.size() - cells_.back().begin >= max_field)
+    refuse(cells_.back().at, "a field of more than 64 KiB; is a quote left open?");
   if (text_.size() >= max_row) refuse(at_, "a row of more than 16 MiB");
   text_ += c;
 }
 
+void CsvTokenizer::skip_blanks() {
+  for (int c = peek(); (c == ' ' || c == '\t') && c != delimiter_; c = peek()) advance();
+}
+
 void CsvTokenizer::read_quoted() {
-  Cell& cell = cells_.back();
-  cell.quoted = true;
+  const Position opened = cells_.back().at;
   for (advance();; advance()) {
     const int c = peek();
-    if (c < 0) refuse(cell.at, "the quote that opens here is never closed");
+    if (c < 0) refuse(opened, "the quote that opens here is never closed");
     if (c == '"') {
       advance();
       if (peek() != '"') break;
     }
     add_byte(static_cast<char>(c));
   }
+  skip_blanks();
   const int after = peek();
   if (after >= 0 && after != delimiter_ && after != '\n' && after != '\r') refuse(at_, "text after a closing quote");
 }
@@ -93,10 +78,8 @@ void CsvTokenizer::read_plain() {
     add_byte(static_cast<char>(c));
     advance();
   }
-  Cell& cell = cells_.back();
-  const auto blank = [&](size_t i) { return text_[i] == ' ' || text_[i] == '\t'; };
-  while (text_.size() > cell.begin && blank(text_.size() - 1)) text_.pop_back();
-  while (cell.begin < text_.size() && blank(cell.begin)) ++cell.begin;
+  const size_t begin = cells_.back().begin;
+  while (text_.size() > begin && (text_.back() == ' ' || text_.back() == '\t')) text_.pop_back();
 }
 
 bool CsvTokenizer::end_of_line() {
@@ -121,7 +104,8 @@ bool CsvTokenizer::next() {
   if (empty_line) refuse(start, "an empty line");
   for (;;) {
     if (cells_.size() == max_fields) refuse(at_, "a row of more than 65536 fields");
-    cells_.push_back({text_.size(), 0, at_, false});
+    skip_blanks();
+    cells_.push_back({text_.size(), 0, at_});
     if (peek() == '"') read_quoted();
     else read_plain();
     cells_.back().end = text_.size();
@@ -130,7 +114,8 @@ bool CsvTokenizer::next() {
   }
   row_end_ = at_;
   end_of_line();
-  if (!is_utf8(text_)) refuse(cells_.front().at, "this row is not UTF-8 text");
+  for (size_t i = 0; i < cells_.size(); ++i)
+    if (invalid_utf8((*this)[i])) refuse(cells_[i].at, "not UTF-8 text");
   return true;
 }
 

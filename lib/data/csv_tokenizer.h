@@ -27,20 +27,26 @@ class CsvTokenizer {
 
   CsvTokenizer(ByteSource& source, char delimiter);
 
-  bool next();   // reads one row; false when there is none left
+  bool next();  // reads one row; false when there is none left
   size_t size() const { return cells_.size(); }
-  std::string_view operator[](size_t i) const;   // unquoted; spaces around an unquoted field are not part of it
-  std::string where(size_t i) const;             // "train.csv:4916:17": of field i, or of the row's end for i == size()
+  std::string_view operator[](size_t i) const;  // unquoted; blanks around a field are not part of it
+  std::string where(size_t i) const;            // "train.csv:4916:17": of field i, or of the row's end for i == size()
 
  private:
-  struct Position { int64_t line, column; };
-  struct Cell { size_t begin, end; Position at; bool quoted; };
+  struct Position {
+    int64_t line, column;
+  };
+  struct Cell {
+    size_t begin, end;
+    Position at;
+  };
 
-  int peek();                    // the next byte, or -1 at the end
+  int peek();  // the next byte, or -1 at the end
   void advance();
+  void skip_blanks();
   void read_quoted();
   void read_plain();
-  bool end_of_line();            // consumes \n or \r\n
+  bool end_of_line();  // consumes \n or \r\n
   void add_byte(char c);
   [[noreturn]] void refuse(Position at, const char* message) const;
   std::string text_of(Position at) const;
@@ -49,9 +55,9 @@ class CsvTokenizer {
   char delimiter_;
   std::vector<std::byte> chunk_;
   size_t chunk_begin_ = 0, chunk_end_ = 0;
-  Position at_{1, 1};            // of the next byte
+  Position at_{1, 1};  // of the next byte
   Position row_end_{1, 1};
-  std::string text_;             // the fields of the row, unquoted, one after another
+  std::string text_;  // the fields of the row, unquoted, one after another
   std::vector<Cell> cells_;
 };
 

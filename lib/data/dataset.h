@@ -23,7 +23,7 @@ namespace nnx {
 // Which file the rows came from, so that a resumed run can tell that its data has changed. CRC-32 is of the bytes on
 // disk (compressed ones, when the file is).
 struct SourceIdentity {
-  std::string path;
+  std::string path = {};
   uint64_t bytes = 0;
   uint32_t crc32 = 0;
   static void fields(auto& self, auto&& f) {
@@ -37,11 +37,11 @@ struct SourceIdentity {
 
 // What columns and classes mean: learned from the training file, kept with the model, imposed on every later file.
 struct DataSchema {
-  std::vector<int64_t> feature_shape;        // of one row
-  std::vector<std::string> feature_names;    // one a CSV column; empty when the file names none
-  std::vector<std::string> target_names;     // the columns of f32 targets; empty for labels
-  std::vector<std::string> class_names;      // of the labels, when they are text or the config names them
-  int64_t classes = 0;                       // 0: targets are numbers
+  std::vector<int64_t> feature_shape = {};      // of one row
+  std::vector<std::string> feature_names = {};  // one a CSV column; empty when the file names none
+  std::vector<std::string> target_names = {};   // the columns of f32 targets; empty for labels
+  std::vector<std::string> class_names = {};    // of the labels, when they are text or the config names them
+  int64_t classes = 0;                          // 0: targets are numbers
   static void fields(auto& self, auto&& f) {
     f("feature_shape", self.feature_shape);
     f("feature_names", self.feature_names);
@@ -50,20 +50,20 @@ struct DataSchema {
     f("classes", self.classes);
   }
   bool has_labels() const { return classes > 0; }
-  int64_t features() const;                  // numbers in one row
+  int64_t features() const;  // numbers in one row
   int64_t target_width() const { return has_labels() ? 1 : static_cast<int64_t>(target_names.size()); }
 };
 
 struct Dataset {
   int64_t rows = 0;
-  BufferRef features;
-  BufferRef targets;
-  DataSchema schema;
-  std::vector<SourceIdentity> sources;
+  BufferRef features = {};
+  BufferRef targets = {};
+  DataSchema schema = {};
+  std::vector<SourceIdentity> sources = {};
 
-  std::span<const float> feature_row(int64_t row) const;   // [features()]
-  std::span<const float> target_row(int64_t row) const;    // [target_width()]; only where targets are numbers
-  int32_t label(int64_t row) const;                        // only where targets are labels
+  std::span<const float> feature_row(int64_t row) const;  // [features()]
+  std::span<const float> target_row(int64_t row) const;   // [target_width()]; only where targets are numbers
+  int32_t label(int64_t row) const;                       // only where targets are labels
   Shape feature_shape() const { return Shape(std::span<const int64_t>(schema.feature_shape)); }
 };
 
@@ -73,7 +73,8 @@ int64_t checked_size(std::span<const int64_t> shape, int64_t limit, const std::s
 
 // The shape of one row of `features` numbers: `wanted` where the config gives one (its product must be `features`),
 // else `found`.
-std::vector<int64_t> row_shape(const std::vector<int64_t>& wanted, std::vector<int64_t> found, const std::string& where);
+std::vector<int64_t> row_shape(const std::vector<int64_t>& wanted, std::vector<int64_t> found,
+                               const std::string& where);
 
 // The rows of `data` whose indices are given, in that order, in Buffers of their own. Throws ErrorKind::internal for an
 // index out of range.

@@ -147,10 +147,19 @@ void verify(const Graph& graph) {
       broken(i, fmt::format("the types of {} are not what it infers", node.op->name));
     if (node.kind == NodeKind::constant && (!node.constant || node.types.size() != 1)) broken(i, "a constant without value");
   }
-  for (const Value v : graph.inputs)
-    if (v.node >= graph.nodes.size() || graph.nodes[v.node].kind != NodeKind::input) broken(v.node, "not an input node");
+  const auto exists = [&](Value v) { return v.node < graph.nodes.size() && v.out < graph.nodes[v.node].types.size(); };
+  std::vector<bool> listed(graph.nodes.size(), false);
+  for (const Value v : graph.inputs) {
+    if (!exists(v) || graph.nodes[v.node].kind != NodeKind::input) broken(v.node, "not an input node");
+    if (listed[v.node]) broken(v.node, "an input that is listed twice");
+    listed[v.node] = true;
+  }
+  for (size_t i = 0; i < graph.nodes.size(); ++i)
+    if (graph.nodes[i].kind == NodeKind::input && !listed[i]) broken(i, "an input node that the graph does not list");
   for (const Value v : graph.outputs)
-    if (v.node >= graph.nodes.size() || v.out >= graph.nodes[v.node].types.size()) broken(v.node, "no such output");
+    if (!exists(v)) broken(v.node, "no such output");
+  for (const Guard& g : graph.guards)
+    if (!exists(g.value)) broken(g.value.node, "no such guarded value");
 }
 
 }  // namespace nnx

@@ -21,8 +21,11 @@ using Arrays = std::vector<Array>;
 
 enum class Family { elementwise, reduce, shape, contraction, index, random, higher_order, neural };
 
+struct OpDef;
+
 // What a vjp rule sees. `ct` are the cotangents of the outputs; an undefined Array is a zero.
 struct VjpArgs {
+  const OpDef& op;   // the op itself: rules shared by a family ask which one it is
   std::span<const Array> in;
   std::span<const Array> out;
   std::span<const Array> ct;
@@ -32,6 +35,7 @@ struct VjpArgs {
 // What a batching rule sees: batched inputs carry the batch as their axis 0, the others have none. At least one is
 // batched. Every output of a rule is batched on its axis 0.
 struct BatchArgs {
+  const OpDef& op;
   std::span<const Array> in;
   std::span<const bool> batched;
   int64_t size;

@@ -87,7 +87,7 @@ std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<con
     outer.push_back(capture.live ? Variable(std::static_pointer_cast<Cell>(capture.live)).get() : capture.array);
   std::vector<int> inputs;
   for (const Differentiated& d : chosen) inputs.push_back(d.input);
-  const Arrays values = apply(value_and_grad(traced.graph, inputs), outer);
+  const Arrays values = nnx::apply(value_and_grad(traced.graph, inputs), outer);
 
   size_t next = 0;
   for (Array* array : result_leaves.arrays) *array = values[next++];

@@ -12,6 +12,7 @@
 // Variable keeps its value.
 #pragma once
 
+#include "graph/trace.h"
 #include "nnx/functional.h"
 #include "nnx/lifted_core.h"
 
@@ -57,6 +58,13 @@ auto gradient_as(State leaves) {
   if constexpr (std::same_as<A, Array>) return leaves.begin()->second.value;
   else return leaves;
 }
+
+// One gradient as itself, several as a tuple.
+template <class... A, size_t... J>
+auto gradients_as(std::vector<State> leaves, std::index_sequence<J...>) {
+  if constexpr (sizeof...(A) == 1) return gradient_as<A...>(std::move(leaves[0]));
+  else return std::tuple{gradient_as<A>(std::move(leaves[J]))...};
+}
 }  // namespace detail
 
 // f(args...) -> loss, or a tuple or pair whose first element is the loss (the rest is auxiliary). The result is called with
@@ -79,12 +87,9 @@ auto value_and_grad(F f, Filter wrt = of<Param>) {
           {[&](FieldVisitor& v) { detail::visit_field(v, "", values); }, [&] { result = std::apply(f, values); },
            detail::result_slot(result)},
           roots, wrt);
-      size_t next = 0;
-      if constexpr (sizeof...(I) == 1)
-        return std::pair(std::move(result), detail::gradient_as<std::tuple_element_t<I, std::tuple<A...>>>(std::move(grads[next]))...);
-      else
-        return std::pair(std::move(result),
-                         std::tuple{detail::gradient_as<std::tuple_element_t<I, std::tuple<A...>>>(std::move(grads[next++]))...});
+      using Values = std::tuple<A...>;
+      return std::pair(std::move(result), detail::gradients_as<std::tuple_element_t<I, Values>...>(
+                                              std::move(grads), std::make_index_sequence<sizeof...(I)>()));
     }(positions);
   };
 }

@@ -19,6 +19,7 @@
 #include <memory>
 
 #include "base/error.h"
+#include "nnx/call.h"
 #include "nnx/field_visitor.h"
 #include "nnx/variable.h"
 
@@ -37,6 +38,8 @@ class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
   virtual ~ModuleBase() = default;
   virtual const ModuleType& type() const = 0;
   virtual void accept(FieldVisitor& visitor) = 0;        // visits every attribute once, in the order of `fields`
+  // The generic call, see call.h; throws ErrorKind::structure for arguments that do not fit.
+  virtual CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) = 0;
 
   uint64_t visit_epoch = 0;                              // marks of the last walk, see walk.h
   int visit_index = 0;
@@ -50,15 +53,21 @@ class Module : public Base {
  public:
   const ModuleType& type() const override { return static_type(); }
   void accept(FieldVisitor& visitor) override { Self::fields(static_cast<Self&>(*this), FieldAdapter{visitor}); }
+  CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
+    if constexpr (requires { &Self::operator(); })
+      return detail::call_typed(static_cast<Self&>(*this), type().name, arguments, keywords);
+    else
+      detail::fail_not_callable(type().name);
+  }
 
   static const ModuleType& static_type() {
     static_assert(std::default_initializable<Self>, "a Module needs a default constructor: merge makes it and fills it in");
-    static const ModuleType type{type_name(), [] { return std::make_shared<Self>(); }};
+    static const ModuleType type{readable_name(), [] { return std::make_shared<Self>(); }};
     return type;
   }
 
  private:
-  static std::string type_name() {
+  static std::string readable_name() {
     if constexpr (requires { Self::type_name; }) return std::string(Self::type_name);
     else return type_name_of(typeid(Self));
   }

@@ -18,11 +18,15 @@ std::span<const OpDef* const> neural_ops();
 // The record of that name; it must exist. For public functions: `static const OpDef& op = op_named("tanh")`.
 const OpDef& op_named(std::string_view name);
 
+// NumPy's broadcast of two shapes (trailing dimensions aligned, sizes equal or 1); false when they do not fit. `result`
+// may be one of the two.
+bool broadcast_shapes(const Shape& a, const Shape& b, Shape& result);
+
 // Cotangents summed back over the dimensions that broadcasting from `shape` added (the transpose of broadcast_to).
 Array unbroadcast(const Array& ct, const Shape& shape);
 
 // The rule of ops whose inputs all have one shape (elementwise): unbatched inputs are broadcast along the batch.
-Arrays batch_as_elementwise(const OpDef& op, const BatchArgs& args);
+Arrays batch_as_elementwise(const BatchArgs& args);
 
 // x with the batch as axis 0: itself when batched, broadcast otherwise.
 Array batched_input(const BatchArgs& args, size_t i);

@@ -67,8 +67,9 @@ class Plan {
   const std::vector<Type>& input_types() const;
   const std::vector<Type>& output_types() const;
 
- private:
   struct Impl;
+
+ private:
   explicit Plan(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

@@ -26,5 +26,6 @@ std::span<const Entry> reduce_kernels();
 std::span<const Entry> shape_kernels();
 std::span<const Entry> contraction_kernels();
 std::span<const Entry> index_kernels();
+std::span<const Entry> random_kernels();
 
 }  // namespace nnx::reference

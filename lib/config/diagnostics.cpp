@@ -1,0 +1,66 @@
+#include "config/diagnostics.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace nnx {
+namespace {
+
+constexpr size_t printed_errors = 20;
+constexpr size_t kept_errors = 1000;  // a hostile file could hold one error for every key
+
+}  // namespace
+
+void Diagnostics::report(const ConfigNode& node, ErrorParts parts) {
+  report(node.origin(), node.path().text(), std::move(parts));
+}
+
+void Diagnostics::report(const Origin& origin, const std::string& path, ErrorParts parts, ErrorKind kind) {
+  ++count_;
+  if (items_.size() == kept_errors) return;
+  parts.where = path.empty() ? origin.text() : origin.text() + ": " + path;
+  const Error error(kind, std::move(parts));
+  items_.push_back({origin.source ? *origin.source : "", origin.line, origin.column, kind, error.what()});
+}
+
+void Diagnostics::throw_if_any() const {
+  if (ok()) return;
+  std::vector<Item> sorted = items_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const Item& a, const Item& b) {
+    return std::tie(a.source, a.line, a.column) < std::tie(b.source, b.line, b.column);
+  });
+  std::string text;
+  for (size_t i = 0; i < std::min(sorted.size(), printed_errors); ++i) text += (i ? "\n" : "") + sorted[i].text;
+  if (count_ > printed_errors)
+    text += fmt::format("\n{} errors, of which the first {} are shown", count_, printed_errors);
+  const bool usage =
+      std::all_of(items_.begin(), items_.end(), [](const Item& i) { return i.kind == ErrorKind::usage; });
+  throw ConfigError(usage ? ErrorKind::usage : ErrorKind::config, {.message = text});
+}
+
+void Diagnostics::resolve(const ConfigNode& node) { resolved_.insert_or_assign(node.path().text(), node); }
+
+ConfigNode Diagnostics::resolved() const {
+  const auto root = resolved_.find("");
+  return root == resolved_.end() ? ConfigNode() : expand(root->second);
+}
+
+ConfigNode Diagnostics::expand(const ConfigNode& node) const {
+  const auto found = resolved_.find(node.path().text());
+  const ConfigNode& read = found == resolved_.end() ? node : found->second;
+  if (read.is_sequence()) {
+    std::vector<ConfigNode> items;
+    for (const ConfigNode& item : read.items()) items.push_back(expand(item));
+    return ConfigNode::sequence(std::move(items), read.origin(), read.path());
+  }
+  if (read.is_map()) {
+    std::vector<ConfigNode::Entry> entries;
+    for (const auto& entry : read.entries()) entries.push_back({entry.key, entry.origin, expand(entry.value)});
+    return ConfigNode::map(std::move(entries), read.origin(), read.path());
+  }
+  return read;
+}
+
+}  // namespace nnx

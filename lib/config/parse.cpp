@@ -1,0 +1,350 @@
+#include "config/parse.h"
+
+#include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "config/scalar.h"
+
+namespace nnx {
+namespace {
+
+using YAML::anchor_t;
+using YAML::Mark;
+
+// A text and where it comes from: a file, whose marks count, or one command line argument.
+class Source {
+ public:
+  Source(Origin from, std::string_view whole) : origin(std::move(from)), text(whole) {}
+
+  const Origin origin;
+  const std::string_view text;
+
+  Origin at(int line, int column) const {
+    Origin here = origin;
+    if (!here.argument) here.line = line, here.column = column;
+    return here;
+  }
+  // yaml-cpp counts bytes. Its marks come in the order of the text, so each line is counted through once.
+  Origin at(const Mark& mark) {
+    const size_t end = std::min(static_cast<size_t>(mark.pos), text.size());
+    const size_t begin = end - std::min(static_cast<size_t>(mark.column), end);
+    if (counted_ < begin || counted_ > end) counted_ = begin, characters_ = 0;
+    for (; counted_ < end; ++counted_) characters_ += (text[counted_] & 0xc0) != 0x80;
+    return at(mark.line + 1, characters_ + 1);
+  }
+  [[noreturn]] void refuse(const Origin& here, std::string message, std::string hint = "") const {
+    fail(origin.argument ? ErrorKind::usage : ErrorKind::config,
+         {.where = here.text(), .message = std::move(message), .hint = std::move(hint)});
+  }
+
+ private:
+  size_t counted_ = 0;  // up to this byte, which is
+  int characters_ = 0;  // this far into its line
+};
+
+// Builds the tree bottom up from the events of one document. It throws at the first thing that is not allowed, so that
+// yaml-cpp never gets to read deeper or longer than the limits.
+class Builder : public YAML::EventHandler {
+ public:
+  Builder(Source& source, KeyPath base) : source_(source), base_(std::move(base)) {}
+
+  const ConfigNode& root() const { return root_; }
+
+  // Refuses a list or map in brackets that does not end where it should.
+  [[noreturn]] void refuse_unclosed(const Origin& here) const {
+    if (stack_.empty()) source_.refuse(here, "malformed YAML: a bracket is not closed");
+    const Open& top = stack_.back();
+    const char* what = top.is_map ? "map" : "list";
+    const std::string began =
+        here.argument ? "" : fmt::format(" that begins at {}:{}", top.origin.line, top.origin.column);
+    source_.refuse(here, fmt::format("malformed YAML: expected ',' or the end of the {}{}", what, began));
+  }
+
+  void OnDocumentStart(const Mark&) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const Mark& mark, anchor_t anchor) override {
+    Origin here = enter(mark, "", anchor);
+    // The mark of an empty value is that of whatever comes next: the key is the better place.
+    if (!stack_.empty() && stack_.back().has_key && here.line != stack_.back().key_origin.line) {
+      here = stack_.back().key_origin;
+    }
+    if (expects_key()) source_.refuse(here, "a key is missing or null", "quote a key that is called null or ~");
+    add(ConfigNode::null(here, next_path()));
+  }
+
+  void OnAlias(const Mark& mark, anchor_t) override { refuse_alias(source_.at(mark)); }
+
+  void OnScalar(const Mark& mark, const std::string& tag, anchor_t anchor, const std::string& value) override {
+    const Origin here = enter(mark, tag, anchor);
+    const bool is_quoted = tag == "!";
+    if (is_quoted) check_closed(mark, here);
+    if (value.find('\0') != std::string::npos) source_.refuse(here, "a NUL character is not allowed");
+    // yaml-cpp turns these two escapes into bytes that are no UTF-8.
+    if (invalid_utf8(value))
+      source_.refuse(here, "the escapes \\N and \\_ are not supported", "write \\u0085 or \\u00a0");
+    if (value.find("${") != std::string::npos) {
+      source_.refuse(here, "interpolation ${...} is not supported yet", "write the value out");
+    }
+    if (expects_key()) {
+      add_key(here, value, is_quoted);
+    } else {
+      add(ConfigNode::scalar(value, is_quoted, here, next_path()));
+    }
+  }
+
+  void OnSequenceStart(const Mark& mark, const std::string& tag, anchor_t anchor, YAML::EmitterStyle::value) override {
+    open_collection(false, mark, tag, anchor);
+  }
+  void OnSequenceEnd() override {
+    Open top = close_collection();
+    add(ConfigNode::sequence(std::move(top.items), top.origin, top.path));
+  }
+  void OnMapStart(const Mark& mark, const std::string& tag, anchor_t anchor, YAML::EmitterStyle::value) override {
+    open_collection(true, mark, tag, anchor);
+  }
+  void OnMapEnd() override {
+    Open top = close_collection();
+    add(ConfigNode::map(std::move(top.entries), top.origin, top.path));
+  }
+
+  [[noreturn]] void refuse_alias(const Origin& here) const {
+    source_.refuse(here, "YAML anchors and aliases are not supported",
+                   "copy the value, or quote a text that begins with & or *");
+  }
+
+ private:
+  struct Open {
+    bool is_map;
+    Origin origin;
+    KeyPath path;
+    std::vector<ConfigNode> items = {};
+    std::vector<ConfigNode::Entry> entries = {};
+    std::unordered_map<std::string, Origin> seen = {};  // keys and where they stood first
+    bool has_key = false;                               // `key` waits for its value
+    std::string key = {};
+    Origin key_origin = {};
+  };
+
+  // What holds for every node: no anchor, no tag, not too many.
+  Origin enter(const Mark& mark, const std::string& tag, anchor_t anchor) {
+    const Origin here = source_.at(mark);
+    if (anchor != YAML::NullAnchor) refuse_alias(here);
+    if (tag == "!delete" || tag == "!replace") {
+      source_.refuse(here, fmt::format("the tag {} is not supported yet", tag));
+    }
+    // yaml-cpp's own marks: "?" for plain, "!" for quoted.
+    if (!tag.empty() && tag != "?" && tag != "!") {
+      source_.refuse(here, fmt::format("the YAML tag {} is not supported", quoted(tag)), "remove it");
+    }
+    if (++nodes_ > max_config_nodes) source_.refuse(here, fmt::format("more than {} values", max_config_nodes));
+    return here;
+  }
+
+  // yaml-cpp lets a quoted text run to the end of the file without its closing quote.
+  void check_closed(const Mark& mark, const Origin& here) {
+    const std::string_view text = source_.text;
+    const size_t begin = static_cast<size_t>(mark.pos);
+    if (begin >= text.size()) return;
+    const char quote = text[begin];
+    if (quote == '!') source_.refuse(here, "the YAML tag '!' is not supported", "remove it");
+    if (quote != '"' && quote != '\'') return;  // a block text
+    for (size_t i = begin + 1; i < text.size(); ++i) {
+      if (quote == '"' && text[i] == '\\') ++i;
+      else if (quote == '\'' && text.substr(i).starts_with("''")) ++i;
+      else if (text[i] == quote) return;
+    }
+    source_.refuse(here, "malformed YAML: the quoted text that begins here is never closed");
+  }
+
+  bool expects_key() const { return !stack_.empty() && stack_.back().is_map && !stack_.back().has_key; }
+
+  KeyPath next_path() const {
+    if (stack_.empty()) return base_;
+    const Open& top = stack_.back();
+    return top.is_map ? top.path.key(top.key) : top.path.index(top.items.size());
+  }
+
+  void add_key(const Origin& here, const std::string& key, bool is_quoted) {
+    if (key == "<<" && !is_quoted)
+      source_.refuse(here, "merge keys (<<) are not supported", "use a second --config file");
+    if (key.empty()) source_.refuse(here, "a key is empty");
+    if (key.size() > max_config_key) source_.refuse(here, fmt::format("a key of more than {} bytes", max_config_key));
+    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
+      source_.refuse(here, fmt::format("control character in the key {}", quoted(key)));
+    }
+    if (key.ends_with('+') && !is_quoted) {
+      source_.refuse(here, fmt::format("appending to a list ({}:) is not supported yet", key), "write the whole list");
+    }
+    Open& top = stack_.back();
+    const auto [first, fresh] = top.seen.emplace(key, here);
+    if (!fresh) {
+      const Origin& there = first->second;
+      const std::string place = there.argument ? "" : fmt::format(" at {}:{}", there.line, there.column);
+      source_.refuse(here, fmt::format("duplicate key {}, already set{}", quoted(key), place), "remove one of the two");
+    }
+    top.has_key = true;
+    top.key = key;
+    top.key_origin = here;
+  }
+
+  void add(ConfigNode node) {
+    if (stack_.empty()) {
+      root_ = std::move(node);
+      return;
+    }
+    Open& top = stack_.back();
+    if (top.is_map) {
+      top.entries.push_back({std::move(top.key), top.key_origin, std::move(node)});
+      top.has_key = false;
+    } else {
+      top.items.push_back(std::move(node));
+    }
+  }
+
+  void open_collection(bool is_map, const Mark& mark, const std::string& tag, anchor_t anchor) {
+    const Origin here = enter(mark, tag, anchor);
+    if (expects_key()) {
+      source_.refuse(here, fmt::format("a key must be a name, got a {}", is_map ? "map" : "list"),
+                     "check that its brackets are closed");
+    }
+    if (stack_.size() == max_config_depth) {
+      source_.refuse(here, fmt::format("nesting deeper than {} levels", max_config_depth));
+    }
+    KeyPath path = next_path();
+    stack_.push_back({.is_map = is_map, .origin = here, .path = std::move(path)});
+  }
+
+  Open close_collection() {
+    Open top = std::move(stack_.back());
+    stack_.pop_back();
+    return top;
+  }
+
+  Source& source_;
+  KeyPath base_;
+  ConfigNode root_;
+  std::vector<Open> stack_;
+  size_t nodes_ = 0;
+};
+
+// What yaml-cpp would misread or stumble over is found here, before it sees the text.
+void screen(const Source& source) {
+  const std::string_view text = source.text;
+  if (text.size() > max_config_bytes)
+    source.refuse(source.origin, fmt::format("larger than {} bytes", max_config_bytes));
+  const auto position = [&](size_t offset) {
+    const std::string_view before = text.substr(0, offset);
+    const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::string_view head = before.substr(line_start);
+    const auto column = 1 + std::count_if(head.begin(), head.end(), [](char c) { return (c & 0xc0) != 0x80; });
+    return source.at(static_cast<int>(line), static_cast<int>(column));
+  };
+  if (const auto bad = invalid_utf8(text)) {
+    source.refuse(position(*bad), "not valid UTF-8", "save the file as UTF-8");
+  }
+  bool indentation = true;  // only blanks since the line began
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
+      source.refuse(position(i), fmt::format("control character \\x{:02x}", c), "remove it");
+    }
+    if (c == '\t' && indentation) {
+      const size_t next = text.find_first_not_of(" \t\r", i);
+      const bool blank = next == std::string_view::npos || text[next] == '\n' || text[next] == '#';
+      if (!blank) source.refuse(position(i), "a tab in the indentation", "use spaces");
+    }
+    if (c == '%' && (i == 0 || text[i - 1] == '\n')) {
+      source.refuse(position(i), "YAML directives are not supported", "remove the line");
+    }
+    indentation = c == '\n' || (indentation && (c == ' ' || c == '\t'));
+  }
+}
+
+// yaml-cpp's messages in words for people.
+std::string explain(const std::string& message) {
+  static const std::array<std::pair<std::string_view, std::string_view>, 8> known = {{
+      {"illegal map value", "a key is not expected here; check the indentation, or quote a text that holds ': '"},
+      {"illegal map key", "a key is not expected here; check the indentation"},
+      {"illegal block entry", "a list item is not expected here; check the indentation"},
+      {"end of map not found", "expected a key or the end of the map; check indentation and quotes"},
+      {"end of sequence not found", "expected '- ' or the end of the list; check the indentation"},
+      {"illegal flow end", "a bracket is closed here that was not opened"},
+      {"illegal tab when looking for indentation", "a tab in the indentation; use spaces"},
+      {"unknown token", "no value begins with this character; quote the text"},
+  }};
+  for (const auto& [theirs, ours] : known) {
+    if (message == theirs) return std::string(ours);
+  }
+  return message;
+}
+
+// The one document of the text. yaml-cpp can hand out documents for ever without reading on (`,`), so it is asked for a
+// second one only to see whether anything is left, and never for a third.
+ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& base) {
+  if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
+  Source source{origin, text};
+  screen(source);
+  // The line break lets an unclosed quote reach check_closed, which knows where it began.
+  std::istringstream stream{std::string(text) + '\n'};
+  Builder first(source, base);
+  // Only its first event matters: where it begins.
+  struct Rest : Builder {
+    using Builder::Builder;
+    void OnDocumentStart(const Mark& mark) override { throw mark; }
+  } second(source, base);
+  try {
+    YAML::Parser parser(stream);
+    if (!parser.HandleNextDocument(first))
+      source.refuse(source.origin, "the file is empty", "a config is a map of keys");
+    parser.HandleNextDocument(second);
+  } catch (const Mark& mark) {
+    std::string_view line = text;
+    for (int i = 0; i < mark.line && !line.empty(); ++i) line.remove_prefix(std::min(line.size(), line.find('\n') + 1));
+    if (line.starts_with("---")) source.refuse(source.at(mark), "a second YAML document", "only one is allowed");
+    source.refuse(source.at(mark), "malformed YAML: text that belongs to nothing",
+                  "check the indentation, quotes and commas");
+  } catch (const YAML::Exception& e) {
+    const Origin here = e.mark.is_null() ? source.origin : source.at(e.mark);
+    if (e.msg == "the referenced anchor is not defined") first.refuse_alias(here);
+    if (e.msg.starts_with("end of ") && e.msg.ends_with("flow not found")) first.refuse_unclosed(here);
+    source.refuse(here, "malformed YAML: " + explain(e.msg));
+  }
+  return first.root();
+}
+
+}  // namespace
+
+ConfigNode parse_yaml(std::string_view text, const std::string& source) {
+  return parse(text, {.source = std::make_shared<const std::string>(source)}, {});
+}
+
+ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path) {
+  const auto first = text.find_first_not_of(' ');
+  const bool empty = first == std::string_view::npos;
+  if (!empty) text = text.substr(first, text.find_last_not_of(' ') + 1 - first);
+  const Source source{origin, text};
+  if (empty) {
+    source.refuse(origin, "the value is empty",
+                  "write key=null, or key='' (in quotes for the shell) for an empty string");
+  }
+  if (std::string_view("[{\"'").find(text[0]) != std::string_view::npos) return parse(text, origin, path);
+  screen(source);
+  if (text[0] == '!')
+    source.refuse(origin, "tags are not supported in arguments yet", "quote a text that begins with !");
+  if (text.find("${") != std::string_view::npos) source.refuse(origin, "interpolation ${...} is not supported yet");
+  if (is_null_word(text)) return ConfigNode::null(origin, path);
+  return ConfigNode::scalar(std::string(text), false, origin, path);
+}
+
+}  // namespace nnx

@@ -1,0 +1,18 @@
+#include "data/builtin.h"
+
+#include "data/csv.h"
+#include "data/idx.h"
+
+namespace nnx {
+
+const DatasetReaders& dataset_readers() {
+  static const DatasetReaders list = [] {
+    DatasetReaders readers("dataset");
+    readers.add<CsvOptions>("csv", "rows of numbers with a label or targets, as comma-separated text", read_csv);
+    readers.add<IdxOptions>("idx", "images and labels in the file format of MNIST", read_idx);
+    return readers;
+  }();
+  return list;
+}
+
+}  // namespace nnx

@@ -1,0 +1,462 @@
+// Runs a LoopProgram: each thread walks its share of the space tile by tile.
+#include <omp.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/error.h"
+#include "kernels/loop_program.h"
+
+namespace nnx::kernels {
+namespace {
+
+constexpr int64_t block_sum_rows = 64;   // rows of float sums before they go to double
+
+void* at(void* base, int64_t elements, DType dtype) {
+  return static_cast<std::byte*>(base) + elements * static_cast<int64_t>(size_of(dtype));
+}
+
+// Calls visit(offset, position, count) for each run along the last dimension of block positions [begin, begin + n):
+// `offset` is where strides lead for the first of them, position counts from 0.
+template <class Visit>
+void for_each_run(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, int64_t begin, int64_t n, Visit visit) {
+  int64_t coordinate[Shape::max_rank] = {};
+  const size_t rank = sizes.size();
+  int64_t rest = begin, offset = 0;
+  for (size_t d = rank; d-- > 0;) {
+    coordinate[d] = rest % sizes[d];
+    rest /= sizes[d];
+    offset += coordinate[d] * strides[d];
+  }
+  for (int64_t done = 0; done < n;) {
+    const int64_t count = std::min(n - done, sizes[rank - 1] - coordinate[rank - 1]);
+    visit(offset, done, count);
+    done += count;
+    coordinate[rank - 1] += count;
+    offset += count * strides[rank - 1];
+    for (size_t d = rank - 1; d > 0 && coordinate[d] == sizes[d]; --d) {
+      offset += strides[d - 1] - sizes[d] * strides[d];
+      coordinate[d] = 0;
+      ++coordinate[d - 1];
+    }
+  }
+}
+
+template <class T>
+void gather_run(const T* from, int64_t stride, T* to, int64_t n) {
+  if (stride == 1) {
+    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
+  } else if (stride == 0) {
+    std::fill_n(to, n, *from);
+  } else {
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
+  }
+}
+
+template <class T>
+void gather(const LoopSpace& space, const Walk& walk, const void* base, int64_t begin, int64_t n, void* to) {
+  for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+    gather_run(static_cast<const T*>(base) + offset, walk.block.back(), static_cast<T*>(to) + position, count);
+  });
+}
+
+template <class T>
+void scatter(const LoopSpace& space, const Walk& walk, const void* from, int64_t begin, int64_t n, void* base) {
+  const int64_t stride = walk.block.back();
+  for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+    T* to = static_cast<T*>(base) + offset;
+    const T* source = static_cast<const T*>(from) + position;
+    for (int64_t i = 0; i < count; ++i) to[i * stride] = source[i];
+  });
+}
+
+void broadcast_single(const void* value, DType dtype, void* to) {
+  if (size_of(dtype) == 1) {
+    std::memset(to, *static_cast<const unsigned char*>(value), vector_bytes);
+  } else {
+    for (int i = 0; i < vector_bytes / 4; ++i) std::memcpy(static_cast<std::byte*>(to) + 4 * i, value, 4);
+  }
+}
+
+void fill_cells(const ProgramOutput& o, void* cells, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) {
+    if (o.as_double) {
+      static_cast<double*>(cells)[i] = o.identity;
+    } else if (o.dtype == DType::f32) {
+      static_cast<float*>(cells)[i] = static_cast<float>(o.identity);
+    } else if (o.dtype == DType::i32) {
+      static_cast<int32_t*>(cells)[i] = static_cast<int32_t>(o.identity);
+    } else if (o.dtype == DType::u32) {
+      static_cast<uint32_t*>(cells)[i] = static_cast<uint32_t>(o.identity);
+    } else {
+      static_cast<uint8_t*>(cells)[i] = o.identity != 0;
+    }
+  }
+}
+
+int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+// One thread's walk. All of its memory is a piece of the caller's scratch.
+class LoopThread {
+ public:
+  LoopThread(const LoopProgram& p, void* const* args, std::byte* scratch, int thread)
+      : p_(p), args_(args), shared_(scratch), memory_(scratch + p.shared_bytes + p.thread_bytes * static_cast<size_t>(thread)),
+        pointers_(reinterpret_cast<void**>(memory_ + p.pointers_at)), thread_(thread) {
+    int64_t* offsets = reinterpret_cast<int64_t*>(memory_ + p.offsets_at);
+    const auto take = [&](size_t n) {
+      int64_t* piece = offsets;
+      offsets += n;
+      std::fill_n(piece, n, 0);
+      return piece;
+    };
+    input_at_ = take(p.inputs.size());
+    output_at_ = take(p.outputs.size());
+    cell_at_ = take(p.outputs.size());
+    sum_cell_ = take(p.outputs.size());
+    sum_rows_ = take(p.outputs.size());
+    index_at_ = take(p.steps.size());
+    outputs_ = args + p.inputs.size();
+    for (size_t r = 0; r < p.registers.size(); ++r) pointers_[r] = memory_ + std::max<int64_t>(0, p.registers[r].place);
+  }
+
+  void walk() {
+    const LoopSpace& space = p_.space;
+    outer_begin_ = 0;
+    int64_t begin = 0, end = space.block_size;
+    if (p_.split >= 0) {
+      const int64_t size = space.outer[static_cast<size_t>(p_.split)];
+      outer_begin_ = size * thread_ / p_.threads;
+      outer_end_ = size * (thread_ + 1) / p_.threads;
+      if (outer_begin_ == outer_end_) return;
+    } else {
+      const int64_t units = (space.block_size + p_.split_unit - 1) / p_.split_unit;
+      begin = std::min(end, units * thread_ / p_.threads * p_.split_unit);
+      end = std::min(end, units * (thread_ + 1) / p_.threads * p_.split_unit);
+    }
+    if (begin >= end || std::count(space.outer.begin(), space.outer.end(), 0) > 0) return;
+    const int64_t tiles = (end - begin + p_.tile - 1) / p_.tile;
+    const int64_t tile = ((end - begin + tiles - 1) / tiles + 63) / 64 * 64;   // even, whole vectors
+    start();
+    if (p_.tiles_outermost) {
+      for (int64_t b = begin; b < end; b += tile) {
+        for_each_outer([&] { do_tile(b, std::min(tile, end - b)); });
+        for (size_t o = 0; o < p_.outputs.size(); ++o) flush_sums(o);
+      }
+    } else {
+      for_each_outer([&] {
+        for (int64_t b = begin; b < end; b += tile) do_tile(b, std::min(tile, end - b));
+      });
+    }
+  }
+
+ private:
+  // Scalars, keys, and what is computed from them alone.
+  void start() {
+    for (const ProgramInput& in : p_.inputs) {
+      const auto r = static_cast<size_t>(in.reg);
+      if (in.key) pointers_[r] = args_[in.reg];
+      else if (p_.registers[r].level == Level::run) broadcast_single(args_[in.reg], p_.registers[r].dtype, pointers_[r]);
+    }
+    run_steps(Level::run, 0, 0);
+  }
+
+  template <class Body>
+  void for_each_outer(Body body) {
+    const std::vector<int64_t>& sizes = p_.space.outer;
+    int64_t coordinate[Shape::max_rank] = {};
+    const int rank = static_cast<int>(sizes.size());
+    const auto first = [&](int d) { return d == p_.split ? outer_begin_ : 0; };
+    const auto last = [&](int d) { return d == p_.split ? outer_end_ : sizes[static_cast<size_t>(d)]; };
+    for (int d = 0; d < rank; ++d) move(static_cast<size_t>(d), coordinate[d] = first(d));
+    while (true) {
+      if (p_.outer_steps) {
+        for (const ProgramInput& in : p_.inputs) {
+          const auto r = static_cast<size_t>(in.reg);
+          if (p_.registers[r].level == Level::outer && !in.key) {
+            broadcast_single(at(args_[in.reg], input_at_[in.reg], p_.registers[r].dtype), p_.registers[r].dtype, pointers_[r]);
+          }
+        }
+        run_steps(Level::outer, 0, 0);
+      }
+      body();
+      int d = rank - 1;
+      for (; d >= 0; --d) {
+        if (++coordinate[d] < last(d)) {
+          move(static_cast<size_t>(d), 1);
+          break;
+        }
+        move(static_cast<size_t>(d), first(d) - (last(d) - 1));
+        coordinate[d] = first(d);
+      }
+      if (d < 0) break;
+    }
+    for (int d = 0; d < rank; ++d) move(static_cast<size_t>(d), -first(d));
+  }
+
+  void move(size_t d, int64_t by) {   // all offsets by `by` along outer dimension d
+    if (by == 0) return;
+    for (size_t i = 0; i < p_.inputs.size(); ++i) input_at_[i] += by * p_.inputs[i].walk.outer[d];
+    for (size_t o = 0; o < p_.outputs.size(); ++o) {
+      output_at_[o] += by * p_.outputs[o].walk.outer[d];
+      if (p_.outputs[o].reduce != Reduce::none) cell_at_[o] += by * p_.outputs[o].cell.outer[d];
+    }
+    for (size_t s = 0; s < p_.steps.size(); ++s) {
+      if (p_.steps[s].indexed) index_at_[s] += by * p_.steps[s].index.outer[d];
+    }
+  }
+
+  void do_tile(int64_t begin, int64_t n) {
+    for (const ProgramInput& in : p_.inputs) {
+      const auto r = static_cast<size_t>(in.reg);
+      if (in.key || p_.registers[r].level != Level::tile) continue;
+      void* base = at(args_[in.reg], input_at_[in.reg], p_.registers[r].dtype);
+      if (in.walk.linear) pointers_[r] = at(base, begin, p_.registers[r].dtype);
+      else if (size_of(p_.registers[r].dtype) == 1) gather<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+      else gather<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+    }
+    run_steps(Level::tile, begin, n);
+    for (size_t o = 0; o < p_.outputs.size(); ++o) {
+      if (p_.outputs[o].reduce == Reduce::none) store(o, begin, n);
+      else reduce(o, begin, n);
+    }
+  }
+
+  void run_steps(Level level, int64_t begin, int64_t n) {
+    for (size_t s = 0; s < p_.steps.size(); ++s) {
+      const ProgramStep& step = p_.steps[s];
+      if (step.level != level) continue;
+      VectorCall call;
+      call.n = level == Level::tile ? n : vector_bytes / 4;
+      for (int a = 0; a < step.arg_count; ++a) {
+        const auto r = static_cast<size_t>(step.args[a]);
+        call.in[a] = pointers_[r];
+        call.step[a] = p_.registers[r].level == Level::tile ? 1 : 0;
+      }
+      const auto out = static_cast<size_t>(step.out);
+      if (level == Level::tile) {
+        pointers_[out] = direct(step) ? at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[out].dtype)
+                                      : memory_ + p_.registers[out].place;
+      }
+      call.out = pointers_[out];
+      call.value = step.value;
+      if (step.indexed) run_indexed(s, call, begin);
+      else step.fn(call);
+    }
+  }
+
+  // An element's index is an affine function of its coordinates; one call a run of constant step.
+  void run_indexed(size_t s, VectorCall call, int64_t begin) {
+    const ProgramStep& step = p_.steps[s];
+    const int64_t base = step.index_offset + index_at_[s];
+    if (step.level != Level::tile || step.index.linear) {
+      call.index = static_cast<uint64_t>(base + (step.level == Level::tile ? begin : 0));
+      call.index_step = step.level == Level::tile ? 1 : 0;
+      return step.fn(call);
+    }
+    const int64_t n = call.n;
+    void* const out = call.out;
+    for_each_run(p_.space.block, step.index.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+      call.out = static_cast<std::byte*>(out) + 4 * position;
+      call.n = count;
+      call.index = static_cast<uint64_t>(base + offset);
+      call.index_step = static_cast<uint64_t>(step.index.block.back());
+      step.fn(call);
+    });
+  }
+
+  // A step may write straight into its output unless a later step still reads an input that lies there.
+  bool direct(const ProgramStep& step) const {
+    if (step.direct_output < 0) return false;
+    const auto index = static_cast<int>(&step - p_.steps.data());
+    for (const ProgramInput& in : p_.inputs) {
+      if (in.last_use > index && in.walk.linear && args_[in.reg] == outputs_[step.direct_output]) return false;
+    }
+    return true;
+  }
+
+  void store(size_t o, int64_t begin, int64_t n) {
+    const ProgramOutput& out = p_.outputs[o];
+    void* from = pointers_[out.reg];
+    void* base = at(outputs_[o], output_at_[o], out.dtype);
+    if (!out.walk.linear) {
+      if (size_of(out.dtype) == 1) scatter<uint8_t>(p_.space, out.walk, from, begin, n, base);
+      else scatter<uint32_t>(p_.space, out.walk, from, begin, n, base);
+      return;
+    }
+    void* to = at(base, begin, out.dtype);
+    if (to == from) return;
+    VectorCall call;
+    call.out = to;
+    call.in[0] = from;
+    call.step[0] = 1;
+    call.n = n;
+    out.copy(call);
+  }
+
+  std::byte* cells(size_t o) {
+    const ProgramOutput& out = p_.outputs[o];
+    return shared_ + out.cells_at + (out.partial ? thread_ * aligned(out.cells * out.cell_bytes) : 0);
+  }
+
+  void reduce(size_t o, int64_t begin, int64_t n) {
+    const ProgramOutput& out = p_.outputs[o];
+    std::byte* values = static_cast<std::byte*>(pointers_[out.reg]);
+    const int64_t size = static_cast<int64_t>(size_of(out.dtype));
+    if (out.cell.constant) return reduce_run(o, values, n, cell_at_[o]);
+    if (p_.space.block.size() == 1) {
+      if (out.as_double) return add_to_sums(o, values, n, cell_at_[o] + begin);
+      return combine(o, values, n, cell_at_[o] + begin);
+    }
+    for_each_run(p_.space.block, out.cell.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+      if (out.cell.block.back() == 0) reduce_run(o, values + position * size, count, cell_at_[o] + offset);
+      else combine(o, values + position * size, count, cell_at_[o] + offset);
+    });
+  }
+
+  void reduce_run(size_t o, const void* values, int64_t n, int64_t cell) {   // n values into one cell
+    const ProgramOutput& out = p_.outputs[o];
+    alignas(8) std::byte result[8];
+    VectorCall call;
+    call.out = result;
+    call.in[0] = values;
+    call.step[0] = 1;
+    call.n = n;
+    out.tile_fn(call);
+    if (out.as_double) {
+      double sum;
+      std::memcpy(&sum, result, sizeof sum);
+      reinterpret_cast<double*>(cells(o))[cell] += sum;
+    } else {
+      combine(o, result, 1, cell);
+    }
+  }
+
+  void combine(size_t o, const void* values, int64_t n, int64_t cell) {   // n values into n cells
+    const ProgramOutput& out = p_.outputs[o];
+    VectorCall call;
+    call.n = n;
+    call.out = cells(o) + cell * out.cell_bytes;
+    if (out.as_double) {
+      call.in[0] = values;
+      out.flush(call);
+    } else {
+      call.in[0] = call.out;
+      call.in[1] = values;
+      call.step[0] = call.step[1] = 1;
+      out.combine(call);
+    }
+  }
+
+  // Sums of the same cells over consecutive rows are kept in float for a while.
+  void add_to_sums(size_t o, const void* values, int64_t n, int64_t cell) {
+    const ProgramOutput& out = p_.outputs[o];
+    if (sum_rows_[o] == block_sum_rows || (sum_rows_[o] > 0 && sum_cell_[o] != cell)) flush_sums(o);
+    VectorCall call;
+    call.out = memory_ + out.block_sums_at;
+    call.n = n;
+    call.step[0] = call.step[1] = 1;
+    if (sum_rows_[o]++ == 0) {
+      std::memcpy(call.out, values, static_cast<size_t>(n) * 4);
+      sum_cell_[o] = cell;
+      sum_length_ = n;
+      return;
+    }
+    call.in[0] = call.out;
+    call.in[1] = values;
+    out.combine(call);
+  }
+
+  void flush_sums(size_t o) {
+    if (sum_rows_[o] == 0) return;
+    const ProgramOutput& out = p_.outputs[o];
+    combine(o, memory_ + out.block_sums_at, sum_length_, sum_cell_[o]);
+    sum_rows_[o] = 0;
+  }
+
+  const LoopProgram& p_;
+  void* const* args_;
+  void* const* outputs_;
+  std::byte* shared_;
+  std::byte* memory_;
+  void** pointers_;
+  int thread_;
+  int64_t outer_begin_ = 0, outer_end_ = 0;
+  int64_t* input_at_;     // offsets of the current outer index, in elements
+  int64_t* output_at_;
+  int64_t* cell_at_;
+  int64_t* index_at_;
+  int64_t* sum_cell_;     // which cells the block of sums belongs to, and how many rows are in it
+  int64_t* sum_rows_;
+  int64_t sum_length_ = 0;   // all blocks of sums have the length of the current tile
+};
+
+// Cells [begin, end) of one reduction: partial sums in order of threads, then the result's type.
+void finish_cells(const LoopProgram& p, const ProgramOutput& o, std::byte* scratch, void* result, int64_t begin, int64_t end) {
+  std::byte* first = scratch + o.cells_at;
+  for (int t = 1; o.partial && t < p.threads; ++t) {
+    std::byte* other = first + t * aligned(o.cells * o.cell_bytes);
+    if (o.as_double) {
+      for (int64_t i = begin; i < end; ++i) reinterpret_cast<double*>(first)[i] += reinterpret_cast<double*>(other)[i];
+      continue;
+    }
+    VectorCall call;
+    call.out = first + begin * o.cell_bytes;
+    call.in[0] = call.out;
+    call.in[1] = other + begin * o.cell_bytes;
+    call.step[0] = call.step[1] = 1;
+    call.n = end - begin;
+    o.combine(call);
+  }
+  const std::vector<int64_t> one{1};
+  for_each_run(o.kept.empty() ? one : o.kept, o.kept.empty() ? one : o.kept_strides, begin, end - begin,
+               [&](int64_t offset, int64_t position, int64_t count) {
+                 const int64_t stride = o.kept.empty() ? 1 : o.kept_strides.back();
+                 for (int64_t i = 0; i < count; ++i) {
+                   void* to = at(result, offset + i * stride, o.dtype);
+                   const std::byte* cell = first + (begin + position + i) * o.cell_bytes;
+                   if (o.as_double) {
+                     const float value = static_cast<float>(*reinterpret_cast<const double*>(cell));
+                     std::memcpy(to, &value, sizeof value);
+                   } else {
+                     std::memcpy(to, cell, static_cast<size_t>(o.cell_bytes));
+                   }
+                 }
+               });
+}
+
+void finish(const LoopProgram& p, void* const* args, std::byte* scratch, int thread) {
+  for (size_t i = 0; i < p.outputs.size(); ++i) {
+    const ProgramOutput& o = p.outputs[i];
+    if (o.reduce == Reduce::none) continue;
+    const int64_t begin = o.cells * thread / p.threads, end = o.cells * (thread + 1) / p.threads;
+    if (begin < end) finish_cells(p, o, scratch, args[p.inputs.size() + i], begin, end);
+  }
+}
+
+}  // namespace
+
+void run_loop(const LoopProgram& p, void* const* args) {
+  auto* scratch = static_cast<std::byte*>(args[p.inputs.size() + p.outputs.size()]);
+  for (const ProgramOutput& o : p.outputs) {
+    if (o.reduce == Reduce::none) continue;
+    for (int t = 0; t < (o.partial ? p.threads : 1); ++t) {
+      fill_cells(o, scratch + o.cells_at + t * aligned(o.cells * o.cell_bytes), o.cells);
+    }
+  }
+  if (p.threads == 1) {
+    LoopThread(p, args, scratch, 0).walk();
+    finish(p, args, scratch, 0);
+    return;
+  }
+#pragma omp parallel num_threads(p.threads)
+  {
+    const int thread = omp_get_thread_num();
+    LoopThread(p, args, scratch, thread).walk();
+    if (p.reduces) {
+#pragma omp barrier
+      finish(p, args, scratch, thread);
+    }
+  }
+}
+
+}  // namespace nnx::kernels

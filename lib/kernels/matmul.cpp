@@ -1,0 +1,203 @@
+#include "kernels/matmul.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <array>
+#include <list>
+#include <mutex>
+#include <unordered_map>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "kernels/loop_program.h"
+#include "kernels/onednn.h"
+
+namespace nnx::kernels {
+namespace {
+
+// Below this many floating-point operations a library call costs more than it computes (measured: see tests/bench).
+constexpr double small_flops = 65536;
+
+double flops_of(const MatmulSpec& s) {
+  return 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+}
+
+double bytes_of(const MatmulSpec& s) {
+  const double b = static_cast<double>(s.batch), m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
+  return 4 * (b * m * k + b * k * n + b * m * n * (s.residual ? 2 : 1) + (s.bias ? n : 0));
+}
+
+void transpose_into(const float* from, int64_t row_stride, int64_t col_stride, float* to, int64_t rows, int64_t cols) {
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = from[i * row_stride + j * col_stride];
+  }
+}
+
+// Our own loops on one thread. The right operand needs contiguous rows: a transposed one is copied to scratch.
+class SmallMatmul final : public Kernel {
+ public:
+  explicit SmallMatmul(const MatmulSpec& spec)
+      : spec_(spec), multiply_(vector_table().small_matmul), add_(find_vector("add", DType::f32, DType::f32)),
+        activate_(activation_fn(spec.activation)) {}
+
+  void run(void* const* args) const override {
+    const MatmulSpec& s = spec_;
+    const auto* lhs = static_cast<const float*>(args[0]);
+    const auto* rhs = static_cast<const float*>(args[1]);
+    int next = 2;
+    const auto* bias = s.bias ? static_cast<const float*>(args[next++]) : nullptr;
+    const auto* residual = s.residual ? static_cast<const float*>(args[next++]) : nullptr;
+    auto* out = static_cast<float*>(args[next++]);
+    auto* scratch = copies_rhs() ? static_cast<float*>(args[next]) : nullptr;
+    for (int64_t b = 0; b < s.batch; ++b) {
+      const float* right = rhs + b * s.rhs.batch_stride;
+      int64_t ldb = s.rhs.row_stride;
+      if (scratch) {
+        if (b == 0 || s.rhs.batch_stride != 0) transpose_into(right, s.rhs.row_stride, s.rhs.col_stride, scratch, s.k, s.n);
+        right = scratch;
+        ldb = s.n;
+      }
+      float* result = out + b * s.out.batch_stride;
+      multiply_(lhs + b * s.lhs.batch_stride, s.lhs.row_stride, s.lhs.col_stride, right, ldb, bias, result, s.out.row_stride, s.m, s.n, s.k);
+      if (activate_ || residual) finish(result, residual ? residual + b * s.out.batch_stride : nullptr);
+    }
+  }
+
+  std::string name() const override { return std::string("matmul own:") + vector_table().isa; }
+  size_t scratch_bytes() const override { return copies_rhs() ? static_cast<size_t>(spec_.k * spec_.n) * 4 : 0; }
+  double flops() const override { return flops_of(spec_); }
+  double bytes() const override { return bytes_of(spec_); }
+
+ private:
+  static VectorFn activation_fn(Activation a) {
+    switch (a) {
+      case Activation::relu: return find_vector("relu", DType::f32, DType::f32);
+      case Activation::tanh: return find_vector("tanh", DType::f32, DType::f32);
+      case Activation::logistic: return find_vector("logistic", DType::f32, DType::f32);
+      case Activation::gelu_tanh: return find_vector("gelu_tanh", DType::f32, DType::f32);
+      case Activation::gelu_erf: return find_vector("gelu_erf", DType::f32, DType::f32);
+      default: return nullptr;
+    }
+  }
+  bool copies_rhs() const { return spec_.rhs.col_stride != 1; }
+
+  void finish(float* result, const float* residual) const {
+    for (int64_t i = 0; i < spec_.m; ++i, result += spec_.out.row_stride) {
+      VectorCall call;
+      call.out = result;
+      call.in[0] = result;
+      call.step[0] = call.step[1] = 1;
+      call.n = spec_.n;
+      if (activate_) activate_(call);
+      if (!residual) continue;
+      call.in[1] = residual + i * spec_.out.row_stride;
+      add_(call);
+    }
+  }
+
+  MatmulSpec spec_;
+  SmallMatmulFn multiply_;
+  VectorFn add_;
+  VectorFn activate_;
+};
+
+// A oneDNN primitive and its descriptor, shared by all kernels of one spec.
+struct Primitive {
+  dnnl::matmul::primitive_desc desc;
+  dnnl::matmul primitive;
+  std::string name;
+};
+
+std::array<int64_t, 16> key_of(const MatmulSpec& s, int threads) {
+  return {s.batch, s.m, s.n, s.k, s.lhs.batch_stride, s.lhs.row_stride, s.lhs.col_stride, s.rhs.batch_stride, s.rhs.row_stride,
+          s.rhs.col_stride, s.out.batch_stride, s.out.row_stride, s.out.col_stride, s.bias * 2 + s.residual,
+          static_cast<int64_t>(s.activation), threads};
+}
+
+// Creation fixes how the work is cut, so it happens under the number of threads it will run with.
+class ThreadCount {
+ public:
+  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) { if (threads != before_) omp_set_num_threads(threads); }
+  ~ThreadCount() { if (omp_get_max_threads() != before_) omp_set_num_threads(before_); }
+  ThreadCount(const ThreadCount&) = delete;
+  ThreadCount& operator=(const ThreadCount&) = delete;
+
+ private:
+  int before_;
+};
+
+std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int threads) {
+  static std::mutex mutex;
+  static std::unordered_map<uint64_t, std::list<std::pair<std::array<int64_t, 16>, std::weak_ptr<const Primitive>>>> cache;
+  const auto key = key_of(spec, threads);
+  uint64_t hash = hash_seed;
+  for (const int64_t word : key) hash = hash_combine(hash, static_cast<uint64_t>(word));
+  const std::lock_guard lock(mutex);
+  auto& bucket = cache[hash];
+  for (auto& [known, weak] : bucket) {
+    if (known != key) continue;
+    if (auto found = weak.lock()) return found;
+  }
+  bucket.remove_if([](const auto& entry) { return entry.second.expired(); });
+  const ThreadCount scope(threads);
+  auto desc = onednn::matmul_desc(spec);
+  auto made = std::make_shared<const Primitive>(Primitive{desc, dnnl::matmul(desc), std::string("matmul ") + desc.impl_info_str()});
+  bucket.emplace_back(key, made);
+  return made;
+}
+
+class DnnlMatmul final : public Kernel {
+ public:
+  DnnlMatmul(const MatmulSpec& spec, int threads)
+      : spec_(spec), threads_(threads), primitive_(primitive_of(spec, threads)),
+        scratch_bytes_(primitive_->desc.scratchpad_desc().get_size()) {
+    bind(DNNL_ARG_SRC, primitive_->desc.src_desc());
+    bind(DNNL_ARG_WEIGHTS, primitive_->desc.weights_desc());
+    if (spec.bias) bind(DNNL_ARG_BIAS, primitive_->desc.bias_desc());
+    const int post_op = spec.activation == Activation::none ? 0 : 1;
+    if (spec.residual) bind(DNNL_ARG_ATTR_MULTIPLE_POST_OP(post_op) | DNNL_ARG_SRC_1, primitive_->desc.dst_desc());
+    bind(DNNL_ARG_DST, primitive_->desc.dst_desc());
+    if (scratch_bytes_ > 0) bind(DNNL_ARG_SCRATCHPAD, primitive_->desc.scratchpad_desc());
+  }
+
+  void run(void* const* args) const override {
+    const ThreadCount scope(threads_);
+    // Arguments in the order of binding are the order of args. The C interface takes them as they lie.
+    for (size_t i = 0; i < memories_.size(); ++i) dnnl_memory_set_data_handle(memories_[i].get(), args[i]);
+    const dnnl_status_t status = dnnl_primitive_execute(primitive_->primitive.get(), onednn::stream().get(),
+                                                        static_cast<int>(args_.size()), args_.data());
+    check(status == dnnl_success, "oneDNN could not run a matmul it had accepted");
+  }
+
+  std::string name() const override { return primitive_->name; }
+  size_t scratch_bytes() const override { return scratch_bytes_; }
+  double flops() const override { return flops_of(spec_); }
+  double bytes() const override { return bytes_of(spec_); }
+  int threads() const override { return threads_; }
+
+ private:
+  void bind(int arg, const dnnl::memory::desc& desc) {
+    memories_.emplace_back(desc, onednn::engine(), nullptr);
+    args_.push_back({arg, memories_.back().get()});
+  }
+
+  MatmulSpec spec_;
+  int threads_;
+  std::shared_ptr<const Primitive> primitive_;
+  size_t scratch_bytes_;
+  std::vector<dnnl::memory> memories_;
+  std::vector<dnnl_exec_arg_t> args_;
+};
+
+}  // namespace
+
+KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
+  check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
+  if (flops_of(spec) < small_flops || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0) {
+    return std::make_unique<SmallMatmul>(spec);
+  }
+  return std::make_unique<DnnlMatmul>(spec, std::max(1, threads));
+}
+
+}  // namespace nnx::kernels

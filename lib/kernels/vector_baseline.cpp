@@ -1,0 +1,20 @@
+// The vector code compiled for baseline; lib/CMakeLists.txt sets the flags.
+#include "kernels/vector/elementwise.h"
+#include "kernels/vector/rows.h"
+#include "kernels/vector/small_matmul.h"
+#include "kernels/vector/table.h"
+
+namespace nnx::kernels {
+
+const VectorTable& vector_table_baseline() {
+  static constexpr VectorTable table{
+      .isa = "baseline",
+      .entries = vector_entries,
+      .count = sizeof(vector_entries) / sizeof(vector_entries[0]),
+      .rows = {softmax_rows, log_softmax_rows, cross_entropy_rows, cross_entropy_grad_rows, layer_norm_rows, layer_norm_grad_rows},
+      .small_matmul = small_matmul,
+  };
+  return table;
+}
+
+}  // namespace nnx::kernels

@@ -1,0 +1,34 @@
+#include "nn/batch_norm.h"
+
+#include <fmt/format.h>
+
+namespace nnx {
+
+BatchNorm::BatchNorm(const BatchNormOptions& o, Rngs& rngs)
+    : mean(zeros({o.num_features})), var(ones({o.num_features})), momentum(o.momentum), epsilon(o.epsilon), num_features(o.num_features) {
+  if (o.use_scale) scale = Param(ones_init()(rngs.params(), {num_features}));
+  if (o.use_bias) bias = Param(zeros_init()(rngs.params(), {num_features}));
+}
+
+Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running) {
+  if (x.rank() == 0 || x.dim(-1) != num_features)
+    fail(ErrorKind::shape, {.where = "BatchNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
+  const Array gain = scale ? scale.get() : Array(), shift = bias ? bias.get() : Array();
+  if (override_running.value_or(use_running_average)) return batch_norm(x, mean, var, gain, shift, epsilon);
+  const Arrays batch = moments(x);
+  const Array keep = momentum.array();
+  const Array take = 1 - keep;
+  const Array new_mean = keep * mean.get() + take * stop_gradient(batch[0]);
+  const Array new_var = keep * var.get() + take * stop_gradient(batch[1]);
+  mean.set(new_mean);
+  var.set(new_var);
+  return batch_norm(x, batch[0], batch[1], gain, shift, epsilon);
+}
+
+CallValue BatchNorm::call(const CallArguments& arguments, const CallKeywords& keywords) {
+  constexpr std::array<std::string_view, 2> names{"x", "use_running_average"};
+  const auto given = detail::arrange_arguments("BatchNorm", 2, names, arguments, keywords);
+  return (*this)(given[0].as<Array>(), given[1].empty() ? std::nullopt : std::optional(given[1].as<bool>()));
+}
+
+}  // namespace nnx

@@ -1,0 +1,48 @@
+// The explicit list of built-in layers.
+#include "nn/activation.h"
+#include "nn/batch_norm.h"
+#include "nn/dropout.h"
+#include "nn/layer_norm.h"
+#include "nn/lora.h"
+#include "nn/sequential.h"
+
+namespace nnx {
+namespace {
+
+Ref<Layer> make_lora_linear(const LoRALinearOptions& o, Diagnostics& d, Rngs& rngs) {
+  const Initializer kernel_init = initializers().build(o.kernel_init, d);
+  const Initializer bias_init = initializers().build(o.bias_init, d);
+  return make<LoRALinear>(o.in_features, o.out_features, o.lora_rank, rngs, o.use_bias, kernel_init, bias_init);
+}
+
+Ref<Layer> make_sequential(const SequentialOptions& o, Diagnostics& d, Rngs& rngs) {
+  return make<Sequential>(layers().build_each(o.layers, d, rngs));
+}
+
+Layers make_list() {
+  Layers list("layer");
+  list.add<LinearOptions>("Linear", "x kernel + bias", make_linear);
+  list.add<DropoutOptions>("Dropout", "zeroes elements at random in training",
+                           [](const DropoutOptions& o, Rngs& rngs) -> Ref<Layer> { return make<Dropout>(o.rate, rngs); });
+  list.add<BatchNormOptions>("BatchNorm", "normalises each feature by batch statistics",
+                             [](const BatchNormOptions& o, Rngs& rngs) -> Ref<Layer> { return make<BatchNorm>(o, rngs); });
+  list.add<LayerNormOptions>("LayerNorm", "normalises each example over its features",
+                             [](const LayerNormOptions& o, Rngs& rngs) -> Ref<Layer> { return make<LayerNorm>(o, rngs); });
+  list.add<LoRAOptions>("LoRA", "low-rank x A B", [](const LoRAOptions& o, Rngs& rngs) -> Ref<Layer> {
+    return make<LoRA>(o.in_features, o.lora_rank, o.out_features, rngs);
+  });
+  list.add<LoRALinearOptions>("LoRALinear", "Linear with a LoRA beside it", make_lora_linear);
+  list.add<SequentialOptions>("Sequential", "layers one after the other", make_sequential);
+  list.add<NoOptions>("Flatten", "makes all axes but the first one", [](const NoOptions&, Rngs&) -> Ref<Layer> { return make<Flatten>(); });
+  add_activations(list);
+  return list;
+}
+
+}  // namespace
+
+const Layers& layers() {
+  static const Layers list = make_list();
+  return list;
+}
+
+}  // namespace nnx

@@ -1,0 +1,111 @@
+#include "plan/epilogue.h"
+
+#include <algorithm>
+
+#include "ops/attrs.h"
+#include "plan/kernel_choice.h"
+
+namespace nnx::plan {
+namespace {
+
+struct Use {
+  uint32_t node = UINT32_MAX;
+  int count = 0;
+};
+
+// Who reads the storage of `value`: the only reader, when there is one and the value leaves the plan nowhere.
+std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
+  const Graph& graph = bound.graph;
+  Use use;
+  for (uint32_t i = value.node + 1; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.kind != NodeKind::op || is_view_op(*node.op)) continue;
+    for (const Value v : node.inputs)
+      if (bound.views.at(graph, v).root == value) {
+        use.node = i;
+        ++use.count;
+      }
+  }
+  const auto leaves = [&](const OutputBinding& o) { return o.root == value; };
+  if (use.count != 1 || std::ranges::any_of(bound.outputs, leaves)) return std::nullopt;
+  for (const Guard& g : graph.guards)
+    if (bound.views.at(graph, g.value).root == value) return std::nullopt;
+  return use.node;
+}
+
+// The other operand of a binary node.
+std::optional<Value> other_operand(const Bound& bound, const Node& node, Value mine) {
+  if (node.inputs.size() != 2) return std::nullopt;
+  for (size_t i = 0; i < 2; ++i)
+    if (bound.views.at(bound.graph, node.inputs[i]).root == mine && bound.views.is_whole(bound.graph, node.inputs[i]))
+      return node.inputs[1 - i];
+  return std::nullopt;
+}
+
+// Whether `value`, of the product's shape, is one row repeated: bias[n] with stride 1, all else broadcast.
+bool is_row(const Bound& bound, Value value, int64_t n) {
+  const View view = bound.views.at(bound.graph, value);
+  const Shape& shape = bound.graph.type(value).shape;
+  int64_t along = 1;
+  for (int d = shape.rank(); d-- > 0;) {
+    const int64_t stride = view.strides[static_cast<size_t>(d)];
+    if (shape[d] == 1) continue;
+    if (along < n && stride == along) along *= shape[d];
+    else if (along != n || stride != 0) return false;
+  }
+  return along == n;
+}
+
+std::optional<kernels::Activation> activation_of(const Node& node) {
+  if (node.op->name == "relu") return kernels::Activation::relu;
+  if (node.op->name == "tanh") return kernels::Activation::tanh;
+  if (node.op->name == "logistic") return kernels::Activation::logistic;
+  if (node.op->name == "gelu")
+    return node.attrs.as<GeluAttrs>().approximate ? kernels::Activation::gelu_tanh : kernels::Activation::gelu_erf;
+  return std::nullopt;
+}
+
+int64_t columns(const Graph& graph, uint32_t dot) {
+  const Node& node = graph.nodes[dot];
+  const auto& dims = node.attrs.as<DotAttrs>();
+  const Shape& rhs = graph.type(node.inputs[1]).shape;
+  int64_t n = 1;
+  for (const int d : free_dims(rhs.rank(), dims.rhs_batch, dims.rhs_contract)) n *= rhs[d];
+  return n;
+}
+
+}  // namespace
+
+std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>& generated, uint32_t dot) {
+  const Graph& graph = bound.graph;
+  std::vector<uint32_t> chain;
+  Value tail{dot, 0};
+  enum Stage { product, biased, activated } stage = product;
+  const int64_t n = columns(graph, dot);
+  while (const auto reader = only_reader(bound, tail)) {
+    const Node& node = graph.nodes[*reader];
+    if (graph.type({*reader, 0}).size() != graph.type(tail).size() || !bound.views.is_whole(graph, node.inputs[0])) break;
+    const auto other = node.op->name == "add" ? other_operand(bound, node, tail) : std::nullopt;
+    const bool stored = other && !generated[bound.views.at(graph, *other).root.node];
+    if (stage == product && stored && n > 1 && is_row(bound, *other, n)) stage = biased;
+    else if (stage < activated && activation_of(node)) stage = activated;
+    else break;
+    chain.push_back(*reader);
+    tail = {*reader, 0};
+  }
+  return chain;
+}
+
+Epilogue epilogue_of(const Bound& bound, uint32_t dot, const std::vector<uint32_t>& chain) {
+  Epilogue epilogue;
+  Value tail{dot, 0};
+  for (const uint32_t n : chain) {
+    const Node& node = bound.graph.nodes[n];
+    if (const auto activation = activation_of(node)) epilogue.activation = *activation;
+    else epilogue.bias = other_operand(bound, node, tail);
+    tail = {n, 0};
+  }
+  return epilogue;
+}
+
+}  // namespace nnx::plan
