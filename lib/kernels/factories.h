@@ -21,7 +21,7 @@ KernelPtr make_row_kernel(const OpCall& call);        // softmax log_softmax sof
 // to[sum of index * to_strides] = from[sum of index * from_strides] for a space of `dims`, elements of `element` bytes.
 // Strides may be negative. Transposes go block by block.
 struct StridedCopy {
-  std::vector<int64_t> dims, from_strides, to_strides;
+  std::vector<int64_t> dims = {}, from_strides = {}, to_strides = {};
   int64_t from_offset = 0, to_offset = 0;
   int element = 4;
 };

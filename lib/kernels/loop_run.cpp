@@ -146,6 +146,7 @@ class LoopThread {
       for_each_outer([&] {
         for (int64_t b = begin; b < end; b += tile) do_tile(b, std::min(tile, end - b));
       });
+      for (size_t o = 0; o < p_.outputs.size(); ++o) flush_sums(o);
     }
   }
 

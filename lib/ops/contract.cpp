@@ -27,10 +27,12 @@ bool axes_fit(const Type& type, const std::vector<int>& contract, const std::vec
   std::vector<int> all = contract;
   all.insert(all.end(), batch.begin(), batch.end());
   std::ranges::sort(all);
-  return std::ranges::adjacent_find(all) == all.end() && (all.empty() || (all.front() >= 0 && all.back() < type.shape.rank()));
+  return std::ranges::adjacent_find(all) == all.end() &&
+         (all.empty() || (all.front() >= 0 && all.back() < type.shape.rank()));
 }
 
-bool sizes_match(const Shape& lhs, const std::vector<int>& lhs_axes, const Shape& rhs, const std::vector<int>& rhs_axes) {
+bool sizes_match(const Shape& lhs, const std::vector<int>& lhs_axes, const Shape& rhs,
+                 const std::vector<int>& rhs_axes) {
   return std::ranges::equal(lhs_axes, rhs_axes, [&](int l, int r) { return lhs[l] == rhs[r]; });
 }
 
@@ -41,9 +43,11 @@ std::vector<Type> infer_dot(std::span<const Type> in, const Attrs& attrs) {
   const Shape &lhs = in[0].shape, &rhs = in[1].shape;
   if (!axes_fit(in[0], a.lhs_contract, a.lhs_batch) || !axes_fit(in[1], a.rhs_contract, a.rhs_batch) ||
       !sizes_match(lhs, a.lhs_contract, rhs, a.rhs_contract) || !sizes_match(lhs, a.lhs_batch, rhs, a.rhs_batch))
-    fail_types("dot_general", fmt::format("equal sizes in contracted dimensions [{}] and [{}] and batch dimensions [{}] and [{}]",
-                                          fmt::join(a.lhs_contract, ","), fmt::join(a.rhs_contract, ","),
-                                          fmt::join(a.lhs_batch, ","), fmt::join(a.rhs_batch, ",")), in);
+    fail_types("dot_general",
+               fmt::format("equal sizes in contracted dimensions [{}] and [{}] and batch dimensions [{}] and [{}]",
+                           fmt::join(a.lhs_contract, ","), fmt::join(a.rhs_contract, ","), fmt::join(a.lhs_batch, ","),
+                           fmt::join(a.rhs_batch, ",")),
+               in);
   std::vector<int64_t> dims;
   for (const int i : a.lhs_batch) dims.push_back(lhs[i]);
   for (const int i : free_axes(lhs.rank(), a.lhs_contract, a.lhs_batch)) dims.push_back(lhs[i]);
@@ -52,7 +56,8 @@ std::vector<Type> infer_dot(std::span<const Type> in, const Attrs& attrs) {
 }
 
 // dot_general(x, y, dims), where `labels_x` and `labels_y` say which dimension of the wanted result each free dimension
-// is, and `batch_labels` the same of the batch dimensions. Of the two operand orders it takes one that needs no transpose.
+// is, and `batch_labels` the same of the batch dimensions. Of the two operand orders it takes one that needs no
+// transpose.
 Array dot_into(const Array& x, const Array& y, const DotDims& dims, const std::vector<int>& batch_labels,
                const std::vector<int>& labels_x, const std::vector<int>& labels_y) {
   auto joined = [&](const std::vector<int>& first, const std::vector<int>& second) {
@@ -62,11 +67,13 @@ Array dot_into(const Array& x, const Array& y, const DotDims& dims, const std::v
     return order;
   };
   const std::vector<int> swapped = joined(labels_y, labels_x);
-  if (is_identity(swapped)) return dot_general(y, x, {dims.rhs_contract, dims.lhs_contract, dims.rhs_batch, dims.lhs_batch});
+  if (is_identity(swapped))
+    return dot_general(y, x, {dims.rhs_contract, dims.lhs_contract, dims.rhs_batch, dims.lhs_batch});
   return transpose(dot_general(x, y, dims), inverse_permutation(joined(labels_x, labels_y)));
 }
 
-// The dimensions of one operand by their part in the contraction; its free ones begin at dimension `first` of the result.
+// The dimensions of one operand by their part in the contraction; its free ones begin at dimension `first` of the
+// result.
 struct Side {
   std::vector<int> contract, batch, free;
   int first = 0;
@@ -152,7 +159,8 @@ Array matmul(const Array& a, const Array& b) {
   if (a.rank() == 0 || b.rank() == 0) fail_types("matmul", "arrays of at least one dimension", types);
   const int b_axis = b.rank() == 1 ? 0 : b.rank() - 2;
   if (a.dim(-1) != b.dim(b_axis))
-    fail_types("matmul", fmt::format("the last dimension of the first to equal dimension {} of the second", b_axis), types);
+    fail_types("matmul", fmt::format("the last dimension of the first to equal dimension {} of the second", b_axis),
+               types);
   if (b.rank() <= 2) return dot_general(a, b, {{a.rank() - 1}, {b_axis}});
   if (a.rank() == 1) return squeeze(matmul(expand_dims(a, 0), b), -2);
   // Leading dimensions broadcast and become batch dimensions.

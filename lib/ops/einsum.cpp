@@ -20,13 +20,15 @@ struct Spec {
 };
 
 [[noreturn]] void fail_spec(std::string_view spec, std::string expected, std::string got) {
-  fail(ErrorKind::shape, {.where = fmt::format("einsum \"{}\"", spec), .expected = std::move(expected), .got = std::move(got)});
+  fail(ErrorKind::shape,
+       {.where = fmt::format("einsum \"{}\"", spec), .expected = std::move(expected), .got = std::move(got)});
 }
 
 void check_labels(std::string_view spec, const std::string& labels) {
   for (size_t i = 0; i < labels.size(); ++i) {
     const char c = labels[i];
-    if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) fail_spec(spec, "letters as labels", quoted(std::string(1, c)));
+    if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z'))
+      fail_spec(spec, "letters as labels", quoted(std::string(1, c)));
     if (has(std::string_view(labels).substr(0, i), c))
       fail_spec(spec, "each label once in an operand and in the result", fmt::format("'{}' twice in '{}'", c, labels));
   }

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/checks.h"
 #include "ops/elementwise_rules.h"
 #include "ops/families.h"
-#include "ops/checks.h"
 #include "ops/shape.h"
 
 namespace nnx {

@@ -83,8 +83,9 @@ constexpr OpDef is_finite_op{.name = "is_finite", .family = elementwise,
 }  // namespace
 
 std::span<const OpDef* const> function_ops() {
-  static constexpr std::array ops{&exp_op, &expm1_op, &log_op, &log1p_op,   &sqrt_op,     &rsqrt_op, &sin_op,  &cos_op,
-                                  &tanh_op, &erf_op,  &erf_inv_op, &logistic_op, &floor_op, &ceil_op, &round_op, &is_finite_op};
+  static constexpr std::array ops{&exp_op,     &expm1_op,    &log_op,   &log1p_op, &sqrt_op,  &rsqrt_op,
+                                  &sin_op,     &cos_op,      &tanh_op,  &erf_op,   &erf_inv_op,
+                                  &logistic_op, &floor_op,   &ceil_op,  &round_op, &is_finite_op};
   return ops;
 }
 

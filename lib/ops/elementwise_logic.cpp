@@ -2,10 +2,10 @@
 #include <array>
 
 #include "ops/attrs.h"
+#include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/elementwise_rules.h"
 #include "ops/families.h"
-#include "ops/checks.h"
 #include "ops/shape.h"
 #include "ops/signature.h"
 

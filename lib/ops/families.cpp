@@ -6,7 +6,6 @@
 
 #include "graph/trace.h"
 #include "ops/all.h"
-#include "ops/reduce.h"
 #include "ops/shape.h"
 
 namespace nnx {
@@ -28,15 +27,6 @@ bool broadcast_shapes(const Shape& a, const Shape& b, Shape& result) {
   }
   result = wide;
   return true;
-}
-
-Array unbroadcast(const Array& ct, const Shape& shape) {
-  if (ct.shape() == shape) return ct;
-  const int added = ct.rank() - shape.rank();
-  Axes axes;
-  for (int i = 0; i < ct.rank(); ++i)
-    if (i < added || shape[i - added] != ct.shape()[i]) axes.push_back(i);
-  return reshape(axes.empty() ? ct : sum(ct, axes), shape);
 }
 
 Array batched_input(const BatchArgs& args, size_t i) {

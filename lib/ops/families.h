@@ -22,9 +22,6 @@ const OpDef& op_named(std::string_view name);
 // may be one of the two.
 bool broadcast_shapes(const Shape& a, const Shape& b, Shape& result);
 
-// Cotangents summed back over the dimensions that broadcasting from `shape` added (the transpose of broadcast_to).
-Array unbroadcast(const Array& ct, const Shape& shape);
-
 // The rule of ops whose inputs all have one shape (elementwise): unbatched inputs are broadcast along the batch.
 Arrays batch_as_elementwise(const BatchArgs& args);
 

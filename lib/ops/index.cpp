@@ -102,7 +102,9 @@ constexpr OpDef gather_op{
 constexpr OpDef scatter_add_op{
     .name = "scatter_add", .family = Family::index, .infer = infer_scatter, .vjp = vjp_scatter, .batch = batch_scatter};
 
-Array gather(const Array& x, const Array& indices, const GatherAttrs& attrs) { return emit1(gather_op, attrs, {x, indices}); }
+Array gather(const Array& x, const Array& indices, const GatherAttrs& attrs) {
+  return emit1(gather_op, attrs, {x, indices});
+}
 Array scatter(const Array& x, const Array& indices, const Array& updates, const GatherAttrs& attrs) {
   return emit1(scatter_add_op, attrs, {x, indices, updates});
 }
@@ -126,7 +128,8 @@ Array take_along_axis(const Array& x, const Array& indices, int axis) {
   }
   // Every other dimension is a batch dimension, so the indexed one goes last.
   const int last = x.rank() - 1;
-  return moveaxis(gather(moveaxis(x, a, last), moveaxis(indices, a, last), {.axis = last, .batch_dims = last}), last, a);
+  return moveaxis(gather(moveaxis(x, a, last), moveaxis(indices, a, last), {.axis = last, .batch_dims = last}), last,
+                  a);
 }
 
 Array scatter_add(const Array& x, const Array& indices, const Array& updates, int axis) {

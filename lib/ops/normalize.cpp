@@ -81,7 +81,8 @@ void expect_channels(std::string_view op, std::span<const Type> in, size_t vecto
   expect_floating(op, in);
   if (in[0].shape.rank() < 1) fail_types(op, "an array [..., C]", in);
   for (size_t i = 1; i <= vectors; ++i)
-    if (in[i].shape != Shape{in[0].shape.back()}) fail_types(op, fmt::format("vectors [{}] beside the array", in[0].shape.back()), in);
+    if (in[i].shape != Shape{in[0].shape.back()})
+      fail_types(op, fmt::format("vectors [{}] beside the array", in[0].shape.back()), in);
 }
 
 std::vector<Type> infer_layer_norm(std::span<const Type> in, const Attrs& attrs) {
@@ -193,7 +194,8 @@ Array layer_norm(const Array& x, const Array& scale, const Array& bias, double e
   return emit(layer_norm_op, NormAttrs{epsilon, scale.defined(), bias.defined()}, in).front();
 }
 
-Array batch_norm(const Array& x, const Array& mean, const Array& var, const Array& scale, const Array& bias, double epsilon) {
+Array batch_norm(const Array& x, const Array& mean, const Array& var, const Array& scale, const Array& bias,
+                 double epsilon) {
   std::vector<Type> types{x.type(), mean.type(), var.type()};
   for (const Array& v : {scale, bias})
     if (v.defined()) types.push_back(v.type());

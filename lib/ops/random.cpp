@@ -21,7 +21,8 @@ constexpr OpDef threefry_op{
     .infer = [](std::span<const Type> in, const Attrs&) {
       expect_inputs("threefry2x32", in, 4);
       for (const Type& t : in)
-        if (t.dtype != DType::u32 || t.shape != in[0].shape) fail_types("threefry2x32", "four u32 arrays of one shape", in);
+        if (t.dtype != DType::u32 || t.shape != in[0].shape)
+          fail_types("threefry2x32", "four u32 arrays of one shape", in);
       return std::vector<Type>(2, in[0]);
     },
     .batch = batch_as_elementwise,
@@ -32,8 +33,9 @@ struct Words {
   Array first, second;
 };
 
-// The two words that threefry makes of each element's row-major position in `shape`. key: u32[K.., 2] -> u32[K.., shape..].
-// The high word of the 64-bit position is 0: `infer` of random_bits and split() refuse more than 2^32 elements.
+// The two words that threefry makes of each element's row-major position in `shape`. key: u32[K.., 2] -> u32[K..,
+// shape..]. The high word of the 64-bit position is 0: `infer` of random_bits and split() refuse more than 2^32
+// elements.
 Words position_words(const Array& key, const Shape& shape) {
   const Shape key_shape = key.shape().without(key.rank() - 1);
   const Shape result = shape.prepended(key_shape);
@@ -54,7 +56,8 @@ std::vector<Type> infer_random_bits(std::span<const Type> in, const Attrs& attrs
   const Shape& shape = attrs.as<RandomBitsAttrs>().shape;
   expect_inputs("random_bits", in, 1);
   const Shape& key = in[0].shape;
-  if (in[0].dtype != DType::u32 || key.rank() < 1 || key.back() != 2) fail_types("random_bits", "a key u32[..., 2]", in);
+  if (in[0].dtype != DType::u32 || key.rank() < 1 || key.back() != 2)
+    fail_types("random_bits", "a key u32[..., 2]", in);
   expect_size("random_bits", shape);
   return {{DType::u32, shape.prepended(key.without(key.rank() - 1))}};
 }
@@ -105,7 +108,8 @@ Array unit_uniform(const Array& key, const Shape& shape, DType dtype) {
 Array gaussian(const Array& u) { return erf_inv(u) * std::sqrt(2.0); }
 
 double next_after(double x, double towards, DType dtype) {
-  return dtype == DType::f32 ? std::nextafter(static_cast<float>(x), static_cast<float>(towards)) : std::nextafter(x, towards);
+  return dtype == DType::f32 ? std::nextafter(static_cast<float>(x), static_cast<float>(towards))
+                             : std::nextafter(x, towards);
 }
 
 // erf(x / sqrt(2)), each step rounded to `dtype` as JAX does.
@@ -168,7 +172,8 @@ Array normal(const Array& key, const Shape& shape, DType dtype) {
 Array truncated_normal(const Array& key, double lower, double upper, const Shape& shape, DType dtype) {
   expect_float("truncated_normal", dtype);
   if (!(lower < upper))
-    fail(ErrorKind::shape, {.where = "truncated_normal", .expected = "lower < upper", .got = fmt::format("{} and {}", lower, upper)});
+    fail(ErrorKind::shape,
+         {.where = "truncated_normal", .expected = "lower < upper", .got = fmt::format("{} and {}", lower, upper)});
   const Array u = uniform(key, shape, erf_over_sqrt2(lower, dtype), erf_over_sqrt2(upper, dtype), dtype);
   return clip(gaussian(u), next_after(lower, INFINITY, dtype), next_after(upper, -INFINITY, dtype));
 }
@@ -182,7 +187,8 @@ Array bernoulli(const Array& key, double p, const Shape& shape) { return less(un
 
 Array randint(const Array& key, const Shape& shape, int64_t low, int64_t high) {
   if (low < INT32_MIN || low > INT32_MAX || high < INT32_MIN || high > INT32_MAX)
-    fail(ErrorKind::shape, {.where = "randint", .expected = "bounds that are i32", .got = fmt::format("[{}, {})", low, high)});
+    fail(ErrorKind::shape,
+         {.where = "randint", .expected = "bounds that are i32", .got = fmt::format("[{}, {})", low, high)});
   const auto span = static_cast<uint32_t>(high > low ? high - low : 1);
   // H * 2^32 + L modulo span, by 2^32 = (2^16)^2 modulo span, all modulo 2^32.
   const uint32_t half = 65536 % span;

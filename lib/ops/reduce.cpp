@@ -7,10 +7,10 @@
 #include <limits>
 
 #include "ops/attrs.h"
+#include "ops/checks.h"
 #include "ops/elementwise.h"
 #include "ops/families.h"
 #include "ops/index.h"
-#include "ops/checks.h"
 #include "ops/shape.h"
 #include "ops/signature.h"
 
@@ -86,12 +86,14 @@ Arrays share_among_ties(const VjpArgs& v) {
   const std::vector<int>& axes = v.attrs.as<ReduceAttrs>().axes;
   const Shape& shape = v.in[0].shape();
   const Array tie = equal(v.in[0], repeat_along(v.out[0], shape, axes));
-  const Array count = emit1(op_named("reduce_sum"), v.attrs, {cast(tie, v.ct[0].dtype())});   // sum() takes no axes for all
+  // the op itself, because sum() takes an empty list for all axes
+  const Array count = emit1(op_named("reduce_sum"), v.attrs, {cast(tie, v.ct[0].dtype())});
   return {select(tie, repeat_along(v.ct[0] / count, shape, axes), zeros_like(v.in[0]))};
 }
 
-// Products along the last axis of x [m, n] pulled back from ct [m]: the product of all *other* elements times ct, without a
-// division, so that zeros and gradients of gradients are right. A tree of pairwise products up, cotangents down.
+// Products along the last axis of x [m, n] pulled back from ct [m]: the product of all *other* elements times ct,
+// without a division, so that zeros and gradients of gradients are right. A tree of pairwise products up, cotangents
+// down.
 Array pull_back_product(const Array& x, const Array& ct) {
   const int64_t m = x.dim(0), n = x.dim(1);
   if (n == 1) return reshape(ct, x.shape());
@@ -192,7 +194,8 @@ std::vector<int> normalize_axes(const Axes& axes, const Array& x, const char* op
   for (const int axis : axes) out.push_back(normalize_axis(axis, x.rank(), op));
   std::sort(out.begin(), out.end());
   if (std::adjacent_find(out.begin(), out.end()) != out.end())
-    fail(ErrorKind::shape, {.where = op, .expected = "distinct axes", .got = fmt::format("[{}]", fmt::join(axes, ","))});
+    fail(ErrorKind::shape,
+         {.where = op, .expected = "distinct axes", .got = fmt::format("[{}]", fmt::join(axes, ","))});
   return axes.empty() ? first_axes(x.rank()) : out;
 }
 

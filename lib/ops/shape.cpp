@@ -16,7 +16,9 @@ namespace nnx {
 namespace {
 
 // Elements of one dimension of n after slicing, and after `interior` elements were put between each two.
-int64_t sliced_size(int64_t start, int64_t limit, int64_t stride) { return limit > start ? (limit - start - 1) / stride + 1 : 0; }
+int64_t sliced_size(int64_t start, int64_t limit, int64_t stride) {
+  return limit > start ? (limit - start - 1) / stride + 1 : 0;
+}
 int64_t dilated_size(int64_t n, int64_t interior) { return n == 0 ? 0 : (n - 1) * (interior + 1) + 1; }
 
 constexpr OpDef fill_op{
@@ -51,7 +53,8 @@ std::vector<Type> infer_broadcast(std::span<const Type> in, const Attrs& attrs) 
   }
   if (!ok)
     fail_types("broadcast_in_dim",
-               fmt::format("an array that fits dimensions [{}] of {}", fmt::join(a.dims, ","), a.shape.to_string()), in);
+               fmt::format("an array that fits dimensions [{}] of {}", fmt::join(a.dims, ","), a.shape.to_string()),
+               in);
   return {{in[0].dtype, a.shape}};
 }
 
@@ -129,7 +132,8 @@ std::vector<Type> infer_slice(std::span<const Type> in, const Attrs& attrs) {
   bool ok = a.start.size() == rank && a.limit.size() == rank && a.strides.size() == rank;
   std::vector<int64_t> dims;
   for (size_t i = 0; ok && i < rank; ++i) {
-    ok = 0 <= a.start[i] && a.start[i] <= a.limit[i] && a.limit[i] <= in[0].shape[static_cast<int>(i)] && a.strides[i] >= 1;
+    ok = 0 <= a.start[i] && a.start[i] <= a.limit[i] && a.limit[i] <= in[0].shape[static_cast<int>(i)] &&
+         a.strides[i] >= 1;
     if (ok) dims.push_back(sliced_size(a.start[i], a.limit[i], a.strides[i]));
   }
   if (!ok)
@@ -165,7 +169,8 @@ constexpr OpDef slice_op{
 std::vector<Type> infer_pad(std::span<const Type> in, const Attrs& attrs) {
   const auto& a = attrs.as<PadAttrs>();
   expect_inputs("pad", in, 2);
-  if (in[1].dtype != in[0].dtype || in[1].shape.rank() != 0) fail_types("pad", "a scalar of the array's dtype as value", in);
+  if (in[1].dtype != in[0].dtype || in[1].shape.rank() != 0)
+    fail_types("pad", "a scalar of the array's dtype as value", in);
   const auto rank = static_cast<size_t>(in[0].shape.rank());
   bool ok = a.low.size() == rank && a.high.size() == rank && a.interior.size() == rank;
   std::vector<int64_t> dims;
@@ -205,7 +210,8 @@ Arrays batch_pad(const BatchArgs& args) {
   const auto& a = args.attrs.as<PadAttrs>();
   const Array x = batched_input(args, 0);
   auto padded_with = [&](const Array& value) {
-    return pad(x, value, prepended<int64_t>(a.low, 0), prepended<int64_t>(a.high, 0), prepended<int64_t>(a.interior, 0));
+    return pad(x, value, prepended<int64_t>(a.low, 0), prepended<int64_t>(a.high, 0),
+               prepended<int64_t>(a.interior, 0));
   };
   if (!args.batched[1]) return {padded_with(args.in[1])};
   // A value for each example cannot be one op: pad with anything, then choose.
@@ -224,7 +230,8 @@ std::vector<Type> infer_concatenate(std::span<const Type> in, const Attrs& attrs
   expect_axis("concatenate", axis, in);
   int64_t size = 0;
   for (const Type& t : in) {
-    if (t.dtype != in[0].dtype || t.shape.rank() != in[0].shape.rank() || t.shape.with(axis, 0) != in[0].shape.with(axis, 0))
+    if (t.dtype != in[0].dtype || t.shape.rank() != in[0].shape.rank() ||
+        t.shape.with(axis, 0) != in[0].shape.with(axis, 0))
       fail_types("concatenate", fmt::format("arrays that differ in dimension {} only", axis), in);
     size += t.shape[axis];
   }
@@ -274,7 +281,9 @@ std::span<const OpDef* const> shape_ops() {
   return ops;
 }
 
-Array full(const Shape& shape, double value, DType dtype) { return emit1(fill_op, FillAttrs{{dtype, shape}, value}, {}); }
+Array full(const Shape& shape, double value, DType dtype) {
+  return emit1(fill_op, FillAttrs{{dtype, shape}, value}, {});
+}
 
 Array iota(const Shape& shape, int axis, DType dtype) {
   return emit1(iota_op, IotaAttrs{{dtype, shape}, normalize_axis(axis, shape.rank(), "iota")}, {});
@@ -325,7 +334,8 @@ Array reverse(const Array& x, const std::vector<int>& axes) {
   for (const int axis : axes) attrs.axes.push_back(normalize_axis(axis, x.rank(), "reverse"));
   std::ranges::sort(attrs.axes);
   if (std::ranges::adjacent_find(attrs.axes) != attrs.axes.end())
-    fail(ErrorKind::shape, {.where = "reverse", .expected = "each axis once", .got = fmt::format("[{}]", fmt::join(axes, ","))});
+    fail(ErrorKind::shape,
+         {.where = "reverse", .expected = "each axis once", .got = fmt::format("[{}]", fmt::join(axes, ","))});
   return axes.empty() ? x : emit1(reverse_op, std::move(attrs), {x});
 }
 

@@ -17,7 +17,8 @@ Array broadcast_to(const Array& x, const Shape& shape) {
   const int added = shape.rank() - x.rank();
   bool fits = added >= 0;
   for (int i = 0; fits && i < x.rank(); ++i) fits = x.dim(i) == 1 || x.dim(i) == shape[i + added];
-  if (!fits) fail_types("broadcast_to", fmt::format("an array that broadcasts to {}", shape.to_string()), {&x.type(), 1});
+  if (!fits)
+    fail_types("broadcast_to", fmt::format("an array that broadcasts to {}", shape.to_string()), {&x.type(), 1});
   return broadcast_in_dim(x, shape, shifted(first_axes(x.rank()), added));
 }
 
@@ -26,8 +27,9 @@ Array reshape_to(const Array& x, std::vector<int64_t> sizes) {
   int64_t* unknown = nullptr;
   for (int64_t& s : sizes) {
     if (s == -1 && unknown)
-      fail(ErrorKind::shape,
-           {.where = "reshape_to", .expected = "at most one size of -1", .got = fmt::format("[{}]", fmt::join(sizes, ","))});
+      fail(ErrorKind::shape, {.where = "reshape_to",
+                              .expected = "at most one size of -1",
+                              .got = fmt::format("[{}]", fmt::join(sizes, ","))});
     if (s == -1) unknown = &s;
     else known *= s;
   }
@@ -92,7 +94,8 @@ Array slice_axis(const Array& x, int axis, int64_t start, int64_t limit, int64_t
 Array index_axis(const Array& x, int axis, int64_t index) {
   const int64_t n = x.dim(axis);
   if (index < -n || index >= n)
-    fail(ErrorKind::shape, {.where = "index_axis", .expected = fmt::format("an index in [{}, {})", -n, n), .got = std::to_string(index)});
+    fail(ErrorKind::shape,
+         {.where = "index_axis", .expected = fmt::format("an index in [{}, {})", -n, n), .got = std::to_string(index)});
   const int64_t i = index < 0 ? index + n : index;
   return squeeze(slice_axis(x, axis, i, i + 1), axis);
 }
@@ -114,7 +117,8 @@ Arrays split(const Array& x, int sections, int axis) {
   if (sections < 1 || n % sections != 0)
     fail_types("split", fmt::format("dimension {} to divide in {}", axis, sections), {&x.type(), 1});
   Arrays parts;
-  for (int64_t i = 0; i < sections; ++i) parts.push_back(slice_axis(x, axis, i * (n / sections), (i + 1) * (n / sections)));
+  for (int64_t i = 0; i < sections; ++i)
+    parts.push_back(slice_axis(x, axis, i * (n / sections), (i + 1) * (n / sections)));
   return parts;
 }
 

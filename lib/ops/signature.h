@@ -1,6 +1,6 @@
-// The signatures that families of ops share: sets of dtypes, and infer rules that name their op in the errors they throw.
+// The signatures that families of ops share: sets of dtypes, and infer rules that name their op in their errors.
 //
-//   constexpr OpDef tanh_op{.name = "tanh", .family = Family::elementwise, .infer = same_type<"tanh", dtypes::floats>, ...};
+//   constexpr OpDef tanh_op{.name = "tanh", .infer = same_type<"tanh", dtypes::floats>, ...};
 //   tanh(i32[3]) -> "tanh: expected f32 or f64, got i32[3]"
 #pragma once
 

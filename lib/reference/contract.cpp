@@ -36,7 +36,8 @@ struct Group {
 Group free_group(const Shape& shape, const std::vector<int>& contract, const std::vector<int>& batch) {
   std::vector<int> axes;
   for (int i = 0; i < shape.rank(); ++i)
-    if (std::ranges::find(contract, i) == contract.end() && std::ranges::find(batch, i) == batch.end()) axes.push_back(i);
+    if (std::ranges::find(contract, i) == contract.end() && std::ranges::find(batch, i) == batch.end())
+      axes.push_back(i);
   return {shape, axes};
 }
 

@@ -45,7 +45,7 @@ TEST_CASE("loader: an epoch is the permutation of JAX for (seed, epoch), feature
   Loader loader(test::numbered_rows(10, 3), {.batch_size = 4, .drop_last = false}, 0);
   CHECK(loader.batches_per_epoch() == 3);
   CHECK(loader.rows_per_epoch() == 10);
-  for (const int64_t epoch : {0, 1}) {
+  for (int64_t epoch = 0; epoch < 12; ++epoch) {  // long enough for every Buffer to be used again
     Permutation order;
     order.assign(fold_in(random_key(0), static_cast<uint32_t>(epoch)), 10);
     for (int64_t b = 0; b < 3; ++b) {

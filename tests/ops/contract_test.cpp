@@ -120,17 +120,31 @@ TEST_CASE_FIXTURE(WithReference, "einsum") {
 
 TEST_CASE_FIXTURE(WithReference, "errors of contractions") {
   const Array a = zeros({2, 3}), b = zeros({4, 5});
-  CHECK_THROWS_WITH_AS(matmul(a, b), "matmul: expected the last dimension of the first to equal dimension 0 of the second, got f32[2,3] and f32[4,5]", Error);
-  CHECK_THROWS_WITH_AS(matmul(a, zeros({})), "matmul: expected arrays of at least one dimension, got f32[2,3] and f32[]", Error);
-  CHECK_THROWS_WITH_AS(matmul(zeros({2, 2, 3}), zeros({4, 3, 5})), "matmul: expected leading dimensions that broadcast, got f32[2,2,3] and f32[4,3,5]", Error);
-  CHECK_THROWS_WITH_AS(matmul(a, zeros({3, 2}, DType::f64)), "dot_general: expected f32 or f64, the same for all, got f32[2,3] and f64[3,2]", Error);
-  CHECK_THROWS_WITH_AS(dot_general(a, b, {{1}, {0}, {}, {}}), "dot_general: expected equal sizes in contracted dimensions [1] and [0] and batch dimensions [] and [], got f32[2,3] and f32[4,5]", Error);
+  CHECK_THROWS_WITH_AS(
+      matmul(a, b),
+      "matmul: expected the last dimension of the first to equal dimension 0 of the second, got f32[2,3] and f32[4,5]",
+      Error);
+  CHECK_THROWS_WITH_AS(matmul(a, zeros({})),
+                       "matmul: expected arrays of at least one dimension, got f32[2,3] and f32[]", Error);
+  CHECK_THROWS_WITH_AS(matmul(zeros({2, 2, 3}), zeros({4, 3, 5})),
+                       "matmul: expected leading dimensions that broadcast, got f32[2,2,3] and f32[4,3,5]", Error);
+  CHECK_THROWS_WITH_AS(matmul(a, zeros({3, 2}, DType::f64)),
+                       "dot_general: expected f32 or f64, the same for all, got f32[2,3] and f64[3,2]", Error);
+  CHECK_THROWS_WITH_AS(dot_general(a, b, {{1}, {0}, {}, {}}),
+                       "dot_general: expected equal sizes in contracted dimensions [1] and [0] and batch dimensions [] "
+                       "and [], got f32[2,3] and f32[4,5]",
+                       Error);
   CHECK_THROWS_AS(dot_general(a, a, {{0, 0}, {0, 0}}), Error);
-  CHECK_THROWS_WITH_AS(einsum("ij,jk->ik", {a, b}), "einsum \"ij,jk->ik\": expected one size for 'j', got f32[2,3] and f32[4,5]", Error);
-  CHECK_THROWS_WITH_AS(einsum("ii->", {a}), "einsum \"ii->\": expected each label once in an operand and in the result, got 'i' twice in 'ii'", Error);
-  CHECK_THROWS_WITH_AS(einsum("ij->k", {a}), "einsum \"ij->k\": expected labels of an operand in the result, got 'k'", Error);
+  CHECK_THROWS_WITH_AS(einsum("ij,jk->ik", {a, b}),
+                       "einsum \"ij,jk->ik\": expected one size for 'j', got f32[2,3] and f32[4,5]", Error);
+  CHECK_THROWS_WITH_AS(
+      einsum("ii->", {a}),
+      "einsum \"ii->\": expected each label once in an operand and in the result, got 'i' twice in 'ii'", Error);
+  CHECK_THROWS_WITH_AS(einsum("ij->k", {a}), "einsum \"ij->k\": expected labels of an operand in the result, got 'k'",
+                       Error);
   CHECK_THROWS_WITH_AS(einsum("ij,j->i", {a}), "einsum \"ij,j->i\": expected 2 operands, one or two, got 1", Error);
-  CHECK_THROWS_WITH_AS(einsum("ijk->i", {a}), "einsum \"ijk->i\": expected an array of 3 dimensions for 'ijk', got f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(einsum("ijk->i", {a}),
+                       "einsum \"ijk->i\": expected an array of 3 dimensions for 'ijk', got f32[2,3]", Error);
   CHECK_THROWS_WITH_AS(einsum("i...->i", {a}), "einsum \"i...->i\": expected letters as labels, got '.'", Error);
 }
 

@@ -26,7 +26,8 @@ TEST_CASE_FIXTURE(WithReference, "scatter_add sums repeated places and drops wha
   const Array x = counting({3});
   check_values(scatter_add(x, i32({0, 0, -1, 3, -4}), f64({1, 2, 4, 8, 16}), 0), {3}, {3, 1, 6});
   check_values(scatter_add(zeros({2, 2}, DType::i32), i32({1}, {}), i32({5, -6}), 1), {2, 2}, {0, 5, 0, -6});
-  check_values(scatter_add(zeros({2}, DType::u32), array<uint32_t>({1, 2}, {2}), array<uint32_t>({3, 4}, {2}), 0), {2}, {0, 3});
+  check_values(scatter_add(zeros({2}, DType::u32), array<uint32_t>({1, 2}, {2}), array<uint32_t>({3, 4}, {2}), 0), {2},
+               {0, 3});
 }
 
 TEST_CASE_FIXTURE(WithReference, "gradients follow what was read and written") {
@@ -67,9 +68,13 @@ TEST_CASE_FIXTURE(WithReference, "errors of index ops") {
   const Array x = zeros({2, 3});
   CHECK_THROWS_WITH_AS(take(x, zeros({2}), 0), "gather: expected i32 or u32 indices, got f32[2,3] and f32[2]", Error);
   CHECK_THROWS_WITH_AS(take(x, i32({0}), 2), "take: expected an axis in [-2, 2), got 2", Error);
-  CHECK_THROWS_WITH_AS(take(zeros({0}), i32({0}), 0), "gather: expected something to read from, got f32[0] and i32[1]", Error);
-  CHECK_THROWS_WITH_AS(take_along_axis(x, i32({0}), 0), "take_along_axis: expected indices that differ in dimension 0 only, got f32[2,3] and i32[1]", Error);
-  CHECK_THROWS_WITH_AS(scatter_add(x, i32({0}), zeros({3}), 0), "scatter_add: expected updates of type f32[1,3], got f32[2,3], i32[1] and f32[3]", Error);
+  CHECK_THROWS_WITH_AS(take(zeros({0}), i32({0}), 0), "gather: expected something to read from, got f32[0] and i32[1]",
+                       Error);
+  CHECK_THROWS_WITH_AS(take_along_axis(x, i32({0}), 0),
+                       "take_along_axis: expected indices that differ in dimension 0 only, got f32[2,3] and i32[1]",
+                       Error);
+  CHECK_THROWS_WITH_AS(scatter_add(x, i32({0}), zeros({3}), 0),
+                       "scatter_add: expected updates of type f32[1,3], got f32[2,3], i32[1] and f32[3]", Error);
   CHECK_THROWS_WITH_AS(one_hot(x, 2), "one_hot: expected i32 or u32 indices, got f32[2,3]", Error);
 }
 

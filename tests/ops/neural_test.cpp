@@ -94,7 +94,8 @@ TEST_CASE_FIXTURE(WithReference, "layer_norm is PyTorch's") {
       return layer_norm(in[0], scale ? in[1] : Array(), bias ? in.back() : Array(), c.args.number("epsilon"));
     });
   }
-  check_values(layer_norm(f64({1, 2, 3, 4}), {}, {}, 1e-6), {4}, {-1.34164025, -0.44721342, 0.44721342, 1.34164025}, 1e-8);
+  check_values(layer_norm(f64({1, 2, 3, 4}), {}, {}, 1e-6), {4}, {-1.34164025, -0.44721342, 0.44721342, 1.34164025},
+               1e-8);
 }
 
 TEST_CASE_FIXTURE(WithReference, "batch_norm with the moments of the batch is PyTorch's") {
@@ -133,7 +134,8 @@ TEST_CASE_FIXTURE(WithReference, "losses are PyTorch's") {
   for (const GoldenCase& c : golden_layers("mse"))
     check_case(c, {"predictions", "targets"},
                [&](std::span<const Array> in) { return reduced(c, squared_error(in[0], in[1])); });
-  check_values(softmax_cross_entropy(f64({10, 1, -2, 1, 4, 0.2}, {2, 3}), i32({1, 0})), {2}, {9.000129545625043, 3.069673290824963}, 1e-12);
+  check_values(softmax_cross_entropy(f64({10, 1, -2, 1, 4, 0.2}, {2, 3}), i32({1, 0})), {2},
+               {9.000129545625043, 3.069673290824963}, 1e-12);
   check_values(mean(sigmoid_binary_cross_entropy(f64({-1e9, -1e-9}), f64({1, 0}))), {}, {5e8}, 1);
   // a label out of range has no logit, in the value and in the gradient
   const Function ce = [](std::span<const Array> in) { return softmax_cross_entropy(in[0], in[1]); };
@@ -182,9 +184,11 @@ TEST_CASE_FIXTURE(WithReference, "examples with scales of their own") {
   const Array x = make_array({{DType::f64, {2, 3, 4}}}, 1), scale = make_array({{DType::f64, {2, 4}}}, 2);
   const Array bias = make_array({{DType::f64, {4}}}, 3);
   const Function f = [](std::span<const Array> in) { return layer_norm(in[0], in[1], in[2], 1e-6); };
-  const Array out = reference::evaluate(batched(f, {x, scale, bias}, {true, true, false}, 2), Arrays{x, scale, bias})[0];
+  const Array out =
+      reference::evaluate(batched(f, {x, scale, bias}, {true, true, false}, 2), Arrays{x, scale, bias})[0];
   for (int64_t i = 0; i < 2; ++i)
-    CHECK(difference(index_axis(out, 0, i), layer_norm(index_axis(x, 0, i), index_axis(scale, 0, i), bias, 1e-6), 1e-12) == "");
+    CHECK(difference(index_axis(out, 0, i), layer_norm(index_axis(x, 0, i), index_axis(scale, 0, i), bias, 1e-6),
+                     1e-12) == "");
   const Function shared = [](std::span<const Array> in) { return layer_norm(in[0], in[1], {}, 1e-6); };
   CHECK(batched(shared, {x, bias}, {true, false}, 2).nodes.size() == 3);   // more rows of one op
 }
@@ -194,12 +198,19 @@ TEST_CASE_FIXTURE(WithReference, "errors of neural ops") {
   CHECK_THROWS_WITH_AS(relu(zeros({2}, DType::i32)), "relu: expected f32 or f64, got i32[2]", Error);
   CHECK_THROWS_WITH_AS(softmax(x, 2), "softmax: expected an axis in [-2, 2), got 2", Error);
   CHECK_THROWS_WITH_AS(glu(x), "glu: expected an even dimension 1, got f32[2,3]", Error);
-  CHECK_THROWS_WITH_AS(layer_norm(x, zeros({2}), {}, 1e-6), "layer_norm: expected vectors [3] beside the array, got f32[2,3] and f32[2]", Error);
+  CHECK_THROWS_WITH_AS(layer_norm(x, zeros({2}), {}, 1e-6),
+                       "layer_norm: expected vectors [3] beside the array, got f32[2,3] and f32[2]", Error);
   CHECK_THROWS_WITH_AS(layer_norm(zeros({}), {}, {}, 1e-6), "layer_norm: expected an array [..., C], got f32[]", Error);
-  CHECK_THROWS_WITH_AS(batch_norm(x, zeros({3}), zeros({2}), {}, {}, 1e-5), "batch_norm: expected vectors [3] beside the array, got f32[2,3], f32[3] and f32[2]", Error);
-  CHECK_THROWS_WITH_AS(moments(zeros({2}, DType::i32)), "moments: expected f32 or f64, the same for all, got i32[2]", Error);
-  CHECK_THROWS_WITH_AS(softmax_cross_entropy(x, x), "softmax_cross_entropy: expected logits [..., K] and integer labels [...], got f32[2,3] and f32[2,3]", Error);
-  CHECK_THROWS_WITH_AS(softmax_cross_entropy(x, i32({0})), "softmax_cross_entropy: expected logits [..., K] and integer labels [...], got f32[2,3] and i32[1]", Error);
+  CHECK_THROWS_WITH_AS(batch_norm(x, zeros({3}), zeros({2}), {}, {}, 1e-5),
+                       "batch_norm: expected vectors [3] beside the array, got f32[2,3], f32[3] and f32[2]", Error);
+  CHECK_THROWS_WITH_AS(moments(zeros({2}, DType::i32)), "moments: expected f32 or f64, the same for all, got i32[2]",
+                       Error);
+  CHECK_THROWS_WITH_AS(
+      softmax_cross_entropy(x, x),
+      "softmax_cross_entropy: expected logits [..., K] and integer labels [...], got f32[2,3] and f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(
+      softmax_cross_entropy(x, i32({0})),
+      "softmax_cross_entropy: expected logits [..., K] and integer labels [...], got f32[2,3] and i32[1]", Error);
 }
 
 }  // namespace

@@ -56,8 +56,10 @@ TEST_CASE_FIXTURE(WithReference, "bits and integers are JAX's") {
   };
   check_topic("randint", 0, randint);
   check_topic("randint_key", 0, randint);
-  check_values(random::randint(random::key(5), {3}, INT32_MIN, INT32_MAX), {3}, {-1787507967, -1163020224, -1664956169});
-  check_topic("permutation", 0, [](const KnownAnswer& c) { return random::permutation(key_of(c), c.args.integer("n")); });
+  check_values(random::randint(random::key(5), {3}, INT32_MIN, INT32_MAX), {3},
+               {-1787507967, -1163020224, -1664956169});
+  check_topic("permutation", 0,
+              [](const KnownAnswer& c) { return random::permutation(key_of(c), c.args.integer("n")); });
   check_values(random::permutation(random::key(0), 0), {0}, {});
   check_topic("bernoulli", 0,
               [](const KnownAnswer& c) { return random::bernoulli(key_of(c), c.args.number("p"), shape_of(c)); });
@@ -68,7 +70,8 @@ TEST_CASE_FIXTURE(WithReference, "bits and integers are JAX's") {
 TEST_CASE_FIXTURE(WithReference, "floats are JAX's") {
   check_topic("uniform", 0, [](const KnownAnswer& c) {
     const bool bounds = c.args.has("minval");
-    return random::uniform(key_of(c), shape_of(c), bounds ? c.args.number("minval") : 0, bounds ? c.args.number("maxval") : 1);
+    return random::uniform(key_of(c), shape_of(c), bounds ? c.args.number("minval") : 0,
+                           bounds ? c.args.number("maxval") : 1);
   });
   check_topic("uniform_key", 0, [](const KnownAnswer& c) { return random::uniform(key_of(c), {}); });
   check_topic("normal", 1, [](const KnownAnswer& c) { return random::normal(key_of(c), shape_of(c)); });
@@ -107,7 +110,8 @@ TEST_CASE_FIXTURE(WithReference, "an element depends on its key and position onl
     CHECK(difference(index_axis(orders, 0, i), random::permutation(index_axis(keys, 0, i), 6), 0) == "");
   const Function derive = [](std::span<const Array> in) { return random::split(random::fold_in(in[0], in[1]), 2); };
   const Array data = i32({4, 5, 6});
-  const Array children = reference::evaluate(batched(derive, {random::key(0), data}, {false, true}, 3), Arrays{random::key(0), data})[0];
+  const Array children =
+      reference::evaluate(batched(derive, {random::key(0), data}, {false, true}, 3), Arrays{random::key(0), data})[0];
   CHECK(difference(index_axis(children, 0, 1), random::split(random::fold_in(random::key(0), 5), 2), 0) == "");
 }
 
@@ -116,9 +120,11 @@ TEST_CASE_FIXTURE(WithReference, "errors of random ops") {
   CHECK_THROWS_WITH_AS(random::bits(zeros({2}), {3}), "bits: expected a key u32[2], got f32[2]", Error);
   CHECK_THROWS_WITH_AS(random::split(random::split(key), 2), "split: expected a key u32[2], got u32[2,2]", Error);
   CHECK_THROWS_WITH_AS(random::fold_in(key, zeros({})), "fold_in: expected an i32 or u32 scalar, got f32[]", Error);
-  CHECK_THROWS_WITH_AS(random::randint(key, {}, 0, int64_t{1} << 31), "randint: expected bounds that are i32, got [0, 2147483648)", Error);
+  CHECK_THROWS_WITH_AS(random::randint(key, {}, 0, int64_t{1} << 31),
+                       "randint: expected bounds that are i32, got [0, 2147483648)", Error);
   CHECK_THROWS_WITH_AS(random::normal(key, {}, DType::i32), "normal: expected dtype f32 or f64, got i32", Error);
-  CHECK_THROWS_WITH_AS(random::truncated_normal(key, 1, 1, {}), "truncated_normal: expected lower < upper, got 1 and 1", Error);
+  CHECK_THROWS_WITH_AS(random::truncated_normal(key, 1, 1, {}), "truncated_normal: expected lower < upper, got 1 and 1",
+                       Error);
 }
 
 }  // namespace

@@ -111,19 +111,25 @@ TEST_CASE_FIXTURE(WithReference, "every dtype moves") {
 TEST_CASE_FIXTURE(WithReference, "errors of shape ops") {
   const Array x = zeros({2, 3});
   CHECK_THROWS_WITH_AS(reshape(x, {7}), "reshape: expected 7 elements, for [7], got f32[2,3]", Error);
-  CHECK_THROWS_WITH_AS(reshape_to(x, {4, -1}), "reshape_to: expected an array that [4,-1] divides, got f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(reshape_to(x, {4, -1}), "reshape_to: expected an array that [4,-1] divides, got f32[2,3]",
+                       Error);
   CHECK_THROWS_WITH_AS(reshape_to(x, {-1, -1}), "reshape_to: expected at most one size of -1, got [-1,-1]", Error);
-  CHECK_THROWS_WITH_AS(broadcast_to(x, {2, 4}), "broadcast_to: expected an array that broadcasts to [2,4], got f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(broadcast_to(x, {2, 4}),
+                       "broadcast_to: expected an array that broadcasts to [2,4], got f32[2,3]", Error);
   CHECK_THROWS_WITH_AS(broadcast_in_dim(x, {2, 3}, {1, 0}),
                        "broadcast_in_dim: expected an array that fits dimensions [1,0] of [2,3], got f32[2,3]", Error);
-  CHECK_THROWS_WITH_AS(transpose(x, {0, 0}), "transpose: expected an array whose dimensions [0,0] permutes, got f32[2,3]", Error);
-  CHECK_THROWS_WITH_AS(slice(x, {0, 2}, {2, 4}), "slice: expected an array that holds [0,2] to [2,4] by [1,1], got f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(transpose(x, {0, 0}),
+                       "transpose: expected an array whose dimensions [0,0] permutes, got f32[2,3]", Error);
+  CHECK_THROWS_WITH_AS(slice(x, {0, 2}, {2, 4}),
+                       "slice: expected an array that holds [0,2] to [2,4] by [1,1], got f32[2,3]", Error);
   CHECK_THROWS_WITH_AS(pad(x, zeros({}, DType::i32), {1, 0}, {0, 0}),
                        "pad: expected a scalar of the array's dtype as value, got f32[2,3] and i32[]", Error);
   CHECK_THROWS_WITH_AS(pad(x, zeros({}), {-3, 0}, {0, 0}),
-                       "pad: expected an array that low [-3,0], high [0,0], interior [0,0] fit, got f32[2,3] and f32[]", Error);
+                       "pad: expected an array that low [-3,0], high [0,0], interior [0,0] fit, got f32[2,3] and f32[]",
+                       Error);
   CHECK_THROWS_WITH_AS(concatenate({x, zeros({3, 3})}, 1),
-                       "concatenate: expected arrays that differ in dimension 1 only, got f32[2,3] and f32[3,3]", Error);
+                       "concatenate: expected arrays that differ in dimension 1 only, got f32[2,3] and f32[3,3]",
+                       Error);
   CHECK_THROWS_WITH_AS(concatenate({}, 0), "concatenate: expected at least one array, got none", Error);
   CHECK_THROWS_WITH_AS(stack({x, zeros({2})}), "stack: expected arrays of one type, got f32[2,3] and f32[2]", Error);
   CHECK_THROWS_WITH_AS(split(x, 2, 1), "split: expected dimension 1 to divide in 2, got f32[2,3]", Error);
