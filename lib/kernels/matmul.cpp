@@ -127,6 +127,12 @@ class ThreadCount {
   int before_;
 };
 
+dnnl::matmul::primitive_desc describe(const MatmulSpec& spec) try {
+  return onednn::matmul_desc(spec);
+} catch (const dnnl::error& e) {
+  fail(ErrorKind::internal, {.where = "matmul", .message = std::string("oneDNN does not take this layout: ") + e.what()});
+}
+
 std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int threads) {
   static std::mutex mutex;
   static std::unordered_map<uint64_t, std::list<std::pair<std::array<int64_t, 16>, std::weak_ptr<const Primitive>>>> cache;
@@ -141,7 +147,7 @@ std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int thread
   }
   bucket.remove_if([](const auto& entry) { return entry.second.expired(); });
   const ThreadCount scope(threads);
-  auto desc = onednn::matmul_desc(spec);
+  const dnnl::matmul::primitive_desc desc = describe(spec);
   auto made = std::make_shared<const Primitive>(Primitive{desc, dnnl::matmul(desc), std::string("matmul ") + desc.impl_info_str()});
   bucket.emplace_back(key, made);
   return made;

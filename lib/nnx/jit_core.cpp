@@ -58,6 +58,14 @@ class Emptier final : public FieldVisitor {
 };
 }  // namespace
 
+namespace {
+// The same structure made of the very same objects: swapping two equal children is a change too.
+bool same_objects(const Flattened& a, const Flattened& b) {
+  return a.def == b.def && a.modules == b.modules &&
+         std::ranges::equal(a.variables, b.variables, [](const Variable& x, const Variable& y) { return x.same(y); });
+}
+}  // namespace
+
 void JitCore::run(const LiftedCall& call) {
   for (const auto& entry : entries_)
     if (entry->arguments.matches(call.arguments, entry->leaves)) {
@@ -75,7 +83,7 @@ void JitCore::run(const LiftedCall& call) {
 
 void JitCore::Entry::trace(const LiftedCall& call) {
   arguments = Signature::record(call.arguments, leaves);
-  const GraphDef before = flatten(call.arguments).def;
+  const Flattened before = flatten(call.arguments);
   TraceScope scope;
   Substitution substitution(leaves, scope);
   call.invoke();
@@ -103,7 +111,7 @@ void JitCore::Entry::trace(const LiftedCall& call) {
     if (substitution.changed_array(i)) target(OutputTarget::Form::array, i, *leaves.arrays[i]);
   record_structure(call, leaves);
   for (size_t i = 0; i < new_cells_.size(); ++i) target(OutputTarget::Form::new_cell, i, new_cells_[i]->value);
-  structural = structural || !new_cells_.empty() || !(flatten(call.arguments).def == before);
+  structural = structural || !new_cells_.empty() || !same_objects(flatten(call.arguments), before);
 
   Traced traced = scope.finish(results);
   if (call.result.object) {

@@ -62,10 +62,14 @@ inline Roots result_roots(const ResultSlot& slot) {
 // Arguments and result of a call as one list, so that objects in both are one object.
 inline Roots both(const Roots& arguments, const Roots& result) {
   return [&arguments, result](FieldVisitor& v) {
-    TupleRef pair(2);
+    TupleRef pair(2), one(1);
     v.begin("", pair);
+    v.begin("arguments", one);
     arguments(v);
+    v.end();
+    v.begin("result", one);
     result(v);
+    v.end();
     v.end();
   };
 }
