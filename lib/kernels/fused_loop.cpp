@@ -203,6 +203,7 @@ void prepare_reduction(LoopProgram& p, ProgramOutput& out, const std::vector<int
     out.kept.insert(out.kept.begin(), dims[d]);
     out.kept_strides.insert(out.kept_strides.begin(), strides[d]);
   }
+  if (out.kept.empty()) out.kept = {1}, out.kept_strides = {0};
   out.cell = make_walk(p.space, cell_strides);
   p.reduces = true;
   if (!out.cell.constant && p.space.block.size() == 1 && !p.space.outer.empty()) p.tiles_outermost = true;

@@ -408,10 +408,9 @@ void finish_cells(const LoopProgram& p, const ProgramOutput& o, std::byte* scrat
     call.n = end - begin;
     o.combine(call);
   }
-  const std::vector<int64_t> one{1};
-  for_each_run(o.kept.empty() ? one : o.kept, o.kept.empty() ? one : o.kept_strides, begin, end - begin,
+  for_each_run(o.kept, o.kept_strides, begin, end - begin,
                [&](int64_t offset, int64_t position, int64_t count) {
-                 const int64_t stride = o.kept.empty() ? 1 : o.kept_strides.back();
+                 const int64_t stride = o.kept_strides.back();
                  for (int64_t i = 0; i < count; ++i) {
                    void* to = at(result, offset + i * stride, o.dtype);
                    const std::byte* cell = first + (begin + position + i) * o.cell_bytes;

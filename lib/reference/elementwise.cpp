@@ -45,8 +45,8 @@ template <auto f> constexpr auto binary_bits = binary<f, int32_t, uint32_t, bool
 // `f(a, b)`, computed in u32 for i32 so that overflow wraps.
 template <class T, class F>
 T wrapping(T a, T b, F f) {
-  if constexpr (std::is_same_v<T, int32_t>) return static_cast<T>(f(static_cast<uint32_t>(a), static_cast<uint32_t>(b)));
-  else return f(a, b);
+  if constexpr (std::is_floating_point_v<T>) return f(a, b);
+  else return static_cast<T>(f(static_cast<uint32_t>(a), static_cast<uint32_t>(b)));
 }
 template <class T> T sum(T a, T b) { return wrapping(a, b, std::plus<>{}); }
 template <class T> T difference(T a, T b) { return wrapping(a, b, std::minus<>{}); }

@@ -1,30 +1,15 @@
 // State written in place: same bits as computed aside, old values read in time, other holders and failed guards safe.
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <new>
 
 #include "base/error.h"
+#include "counting_new.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
 #include "random_graphs.h"
 #include "reference/reference.h"
-
-namespace {
-std::atomic<int64_t> news{0};
-}  // namespace
-
-// Counts what this test program allocates, so that a steady run can be shown to allocate nothing.
-void* operator new(std::size_t bytes) {
-  news.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(bytes ? bytes : 1)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, std::size_t) noexcept { std::free(p); }
 
 namespace nnx {
 namespace {
@@ -191,10 +176,10 @@ TEST_CASE("a steady run allocates nothing") {
   std::vector<BufferRef*> holders;
   for (BufferRef& b : s.state) holders.push_back(&b);
   for (int i = 0; i < 3; ++i) s.plan->run(holders, s.outputs);
-  const int64_t buffers = Buffer::allocations(), before = news.load();
+  const int64_t buffers = Buffer::allocations(), before = test::allocations();
   for (int i = 0; i < 10; ++i) s.plan->run(holders, s.outputs);
   CHECK(Buffer::allocations() == buffers);
-  CHECK(news.load() == before);
+  CHECK(test::allocations() == before);
 }
 
 }  // namespace

@@ -45,7 +45,6 @@ TEST_CASE("an Adam update is one step a parameter, in place") {
   INFO(plan->to_string());
   CHECK(plan->report().steps.size() == 1);
   CHECK(plan->report().copied_aliases.empty());
-  CHECK(plan->report().arena_bytes == 0);
 }
 
 TEST_CASE("a training step of an MLP: relu backward and bias gradient in one pass, nothing falls back") {
@@ -58,7 +57,6 @@ TEST_CASE("a training step of an MLP: relu backward and bias gradient in one pas
   const Graph graph = value_and_grad(forward.graph, {0, 1, 2, 3});
   auto plan = Plan::compile(graph);
   INFO(plan->to_string());
-  MESSAGE(plan->to_string());
   const auto& steps = plan->report().steps;
   const auto backward = std::ranges::find_if(steps, [](const StepReport& s) {
     return has_op(s, "reduce_sum") && s.result.find("f32[128,64]") != std::string::npos;
