@@ -110,19 +110,32 @@ struct AdamWOptions : CommonOptions {
 };
 
 optim::LearningRate learning_rate(const ConfigNode& node, Diagnostics& diagnostics, int64_t total_steps) {
-  const bool schedule = node.is_map() || (node.is_scalar() && optim::schedules().find(node.text()));
-  if (schedule) return optim::schedules().build(node, diagnostics, total_steps);
-  const size_t before = diagnostics.count();
-  const double value = read<double>(node, diagnostics, Field{}.at_least(0));
-  if (diagnostics.count() != before) diagnostics.throw_if_any();
+  if (node.is_map()) return optim::schedules().build(node, diagnostics, total_steps);
+  double value = 0;
+  if (node.quoted() || parse_number(node.text(), value) != NumberStatus::good || value < 0) {
+    diagnostics.report(node, {.expected = "a number of at least 0, or a schedule such as {type: cosine, ...}", .got = node.describe()});
+    diagnostics.throw_if_any();
+  }
+  diagnostics.resolve(node);
   return value;
+}
+
+// Names the key whose text is not a filter.
+Filter filter_of(const char* key, const std::string& text) {
+  try {
+    return parse_filter(text);
+  } catch (const Error& error) {
+    ErrorParts parts = error.parts();
+    parts.where = key;
+    fail(error.kind(), std::move(parts));
+  }
 }
 
 // `chain` makes the transformation from options and learning rate.
 template <class Options, class F>
 void add(Optimizers& list, const char* name, const char* help, F chain) {
   list.add<Options>(name, help, [chain](const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps) {
-    return make<Optimizer>(model, chain(o, learning_rate(o.learning_rate, d, total_steps)), parse_filter(o.wrt));
+    return make<Optimizer>(model, chain(o, learning_rate(o.learning_rate, d, total_steps)), filter_of("wrt", o.wrt));
   });
 }
 
@@ -139,7 +152,7 @@ Optimizers make_optimizers() {
                    });
   add<AdamWOptions>(list, "adamw", "adam with weight decay beside it", [](const AdamWOptions& o, const LearningRate& rate) {
     return optim::adamw(rate, {.b1 = o.b1, .b2 = o.b2, .eps = o.eps, .weight_decay = o.weight_decay,
-                               .mask = parse_filter(o.mask), .clip_by_global_norm = o.clip_by_global_norm});
+                               .mask = filter_of("mask", o.mask), .clip_by_global_norm = o.clip_by_global_norm});
   });
   return list;
 }

@@ -29,12 +29,12 @@ class Binder {
     const Value value = g.outputs[output];
     const Value root = root_of(value);
     const uint32_t input = g.inputs[static_cast<size_t>(a.input)].node;
-    if (root.node == input && result_.views.is_whole(g, value)) {
+    if (root.node == input && result_.views.is_whole(value)) {
       result_.outputs[output] = {OutputKind::unchanged, root, a.input};
       return;
     }
     const bool computed = g.nodes[root.node].kind == NodeKind::op;
-    if (in_place && computed && result_.views.is_whole(g, value) && !claimed_.contains(root) && can_write(root, input)) {
+    if (in_place && computed && result_.views.is_whole(value) && !claimed_.contains(root) && can_write(root, input)) {
       write(output, root, a.input);
       return;
     }
@@ -49,7 +49,7 @@ class Binder {
     const Value value = g.outputs[output], root = root_of(value);
     const NodeKind kind = g.nodes[root.node].kind;
     OutputBinding binding{.kind = OutputKind::computed, .root = root};
-    if (!result_.views.is_whole(g, value)) {
+    if (!result_.views.is_whole(value)) {
       binding.root = copy(value, false);
     } else if (kind == NodeKind::constant) {
       binding.kind = OutputKind::constant;
@@ -65,13 +65,16 @@ class Binder {
     result_.outputs[output] = binding;
   }
 
-  Bound finish() { return std::move(result_); }
+  Bound finish() {
+    for (const Node& node : result_.graph.nodes) result_.roles.push_back(loop_role(result_.graph, node));
+    return std::move(result_);
+  }
 
  private:
   static constexpr size_t guards = 0;
   static size_t vertex(uint32_t node) { return size_t{node} + 1; }
 
-  Value root_of(Value v) const { return result_.views.at(result_.graph, v).root; }
+  Value root_of(Value v) const { return result_.views.root(v); }
 
   void connect(uint32_t i) {
     const Node& node = result_.graph.nodes[i];
@@ -106,9 +109,9 @@ class Binder {
     for (const uint32_t reader : readers_[input])
       if (reader != root.node && reaches(vertex(root.node), vertex(reader))) return false;
     if (std::ranges::find(readers_[input], root.node) == readers_[input].end()) return true;
-    if (!is_loop_node(g, writer) || writer.op->family == Family::reduce || writer.op->name == "random_bits") return false;
+    if (!loop_role(g, writer).fits || writer.op->family == Family::reduce || writer.op->name == "random_bits") return false;
     for (const Value v : writer.inputs)
-      if (root_of(v).node == input && !result_.views.is_whole(g, v)) return false;
+      if (root_of(v).node == input && !result_.views.is_whole(v)) return false;
     return true;
   }
 

@@ -21,7 +21,7 @@ std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
     const Node& node = graph.nodes[i];
     if (node.kind != NodeKind::op || is_view_op(*node.op)) continue;
     for (const Value v : node.inputs)
-      if (bound.views.at(graph, v).root == value) {
+      if (bound.views.root(v) == value) {
         use.node = i;
         ++use.count;
       }
@@ -29,7 +29,7 @@ std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
   const auto leaves = [&](const OutputBinding& o) { return o.root == value; };
   if (use.count != 1 || std::ranges::any_of(bound.outputs, leaves)) return std::nullopt;
   for (const Guard& g : graph.guards)
-    if (bound.views.at(graph, g.value).root == value) return std::nullopt;
+    if (bound.views.root(g.value) == value) return std::nullopt;
   return use.node;
 }
 
@@ -37,7 +37,7 @@ std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
 std::optional<Value> other_operand(const Bound& bound, const Node& node, Value mine) {
   if (node.inputs.size() != 2) return std::nullopt;
   for (size_t i = 0; i < 2; ++i)
-    if (bound.views.at(bound.graph, node.inputs[i]).root == mine && bound.views.is_whole(bound.graph, node.inputs[i]))
+    if (bound.views.root(node.inputs[i]) == mine && bound.views.is_whole(node.inputs[i]))
       return node.inputs[1 - i];
   return std::nullopt;
 }
@@ -84,9 +84,9 @@ std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>
   const int64_t n = columns(graph, dot);
   while (const auto reader = only_reader(bound, tail)) {
     const Node& node = graph.nodes[*reader];
-    if (graph.type({*reader, 0}).size() != graph.type(tail).size() || !bound.views.is_whole(graph, node.inputs[0])) break;
+    if (graph.type({*reader, 0}).size() != graph.type(tail).size() || !bound.views.is_whole(node.inputs[0])) break;
     const auto other = node.op->name == "add" ? other_operand(bound, node, tail) : std::nullopt;
-    const bool stored = other && !generated[bound.views.at(graph, *other).root.node];
+    const bool stored = other && !generated[bound.views.root(*other).node];
     if (stage == product && stored && n > 1 && is_row(bound, *other, n)) stage = biased;
     else if (stage < activated && activation_of(node)) stage = activated;
     else break;

@@ -24,7 +24,7 @@ class Fuser {
       if (is_step(i)) {
         owner_[i] = static_cast<uint32_t>(members_.size());
         members_.push_back({i});
-        kinds_.push_back(kind_of(graph_.nodes[i]));
+        kinds_.push_back(kind_of(i));
       }
     connect();
     if (enabled) {
@@ -40,24 +40,25 @@ class Fuser {
  private:
   static constexpr uint32_t none = UINT32_MAX;
 
-  Value root_of(Value v) const { return bound_.views.at(graph_, v).root; }
-  bool is_inlined(const Node& reader, Value v) const { return generated_[root_of(v).node] && flows(bound_, reader, v); }
+  Value root_of(Value v) const { return bound_.views.root(v); }
+  bool is_inlined(uint32_t reader, Value v) const { return generated_[root_of(v).node] && flows(bound_, reader, v); }
   bool is_step(uint32_t i) const {
     const Node& node = graph_.nodes[i];
     return node.kind == NodeKind::op && !is_view_op(*node.op) && (!generated_[i] || stored_[i]);
   }
-  GroupKind kind_of(const Node& node) const {
-    if (is_matmul(graph_, node)) return GroupKind::matmul;
-    return is_loop_node(graph_, node) ? GroupKind::loop : GroupKind::kernel;
+  GroupKind kind_of(uint32_t i) const {
+    if (is_matmul(graph_, graph_.nodes[i])) return GroupKind::matmul;
+    return bound_.roles[i].fits ? GroupKind::loop : GroupKind::kernel;
   }
 
   // Generated nodes that somebody reads from memory all the same.
   void find_stored() {
     stored_.assign(graph_.nodes.size(), false);
-    for (const Node& node : graph_.nodes) {
+    for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
+      const Node& node = graph_.nodes[i];
       if (node.kind != NodeKind::op || is_view_op(*node.op)) continue;
       for (const Value v : node.inputs)
-        if (!is_inlined(node, v)) stored_[root_of(v).node] = true;
+        if (!is_inlined(i, v)) stored_[root_of(v).node] = true;
     }
     for (const OutputBinding& o : bound_.outputs) stored_[o.root.node] = true;
     for (const Guard& g : graph_.guards) stored_[root_of(g.value).node] = true;
@@ -75,10 +76,10 @@ class Fuser {
     std::set<uint32_t> nodes(members.begin(), members.end());
     std::vector<uint32_t> stack = members;
     while (!stack.empty()) {
-      const Node& node = graph_.nodes[stack.back()];
+      const uint32_t n = stack.back();
       stack.pop_back();
-      for (const Value v : node.inputs)
-        if (is_inlined(node, v) && nodes.insert(root_of(v).node).second) stack.push_back(root_of(v).node);
+      for (const Value v : graph_.nodes[n].inputs)
+        if (is_inlined(n, v) && nodes.insert(root_of(v).node).second) stack.push_back(root_of(v).node);
     }
     return {nodes.begin(), nodes.end()};
   }
@@ -94,8 +95,10 @@ class Fuser {
       }
   }
 
-  bool path_around(uint32_t from, uint32_t to) const {
-    std::set<uint32_t> seen;
+  // Whether something must run after `from` and before `to`.
+  bool path_around(uint32_t from, uint32_t to) {
+    if (seen_.empty()) seen_.assign(after_.size(), 0);
+    ++search_;
     std::vector<uint32_t> stack;
     for (const uint32_t next : after_[from])
       if (next != to) stack.push_back(next);
@@ -103,7 +106,9 @@ class Fuser {
       const uint32_t at = stack.back();
       stack.pop_back();
       if (at == to) return true;
-      if (seen.insert(at).second) stack.insert(stack.end(), after_[at].begin(), after_[at].end());
+      if (seen_[at] == search_) continue;
+      seen_[at] = search_;
+      stack.insert(stack.end(), after_[at].begin(), after_[at].end());
     }
     return false;
   }
@@ -121,9 +126,9 @@ class Fuser {
       for (const Value v : node.inputs) {
         const Value root = root_of(v);
         const bool inside = std::ranges::binary_search(nodes, root.node);
-        if (inside && flows(bound_, node, v)) continue;
+        if (inside && flows(bound_, n, v)) continue;
         if (std::ranges::find(members, root.node) != members.end()) return false;
-        if (overwritten.contains(root) && (!bound_.views.is_whole(graph_, v) || node.op->name == "random_bits")) return false;
+        if (overwritten.contains(root) && (!bound_.views.is_whole(v) || node.op->name == "random_bits")) return false;
         loads.insert(v);
       }
     }
@@ -137,7 +142,7 @@ class Fuser {
 
   bool try_merge(uint32_t a, uint32_t b) {
     if (a == b || kinds_[a] != GroupKind::loop || kinds_[b] != GroupKind::loop || is_apart(a) || is_apart(b)) return false;
-    if (loop_space(graph_, graph_.nodes[members_[a].front()]) != loop_space(graph_, graph_.nodes[members_[b].front()])) return false;
+    if (bound_.roles[members_[a].front()].space != bound_.roles[members_[b].front()].space) return false;
     std::vector<uint32_t> members;
     std::ranges::merge(members_[a], members_[b], std::back_inserter(members));
     if (!fits_one_loop(members) || path_around(a, b) || path_around(b, a)) return false;
@@ -173,7 +178,7 @@ class Fuser {
       for (const uint32_t n : evaluated({i}))
         for (const Value v : graph_.nodes[n].inputs) {
           const uint32_t producer = root_of(v).node;
-          if (owner_[producer] != none && flows(bound_, graph_.nodes[n], v)) try_merge(owner_[producer], owner_[i]);
+          if (owner_[producer] != none && flows(bound_, n, v)) try_merge(owner_[producer], owner_[i]);
         }
     }
   }
@@ -184,10 +189,9 @@ class Fuser {
     std::vector<uint32_t> scalars;
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i) {
       if (owner_[i] == none || kinds_[owner_[i]] != GroupKind::loop) continue;
-      const Node& node = graph_.nodes[i];
-      if (loop_space(graph_, node).size() == 1) scalars.push_back(i);
-      for (const Value v : node.inputs)
-        if (graph_.type(v).size() != 1 && !generated_[root_of(v).node] && bound_.views.is_whole(graph_, v))
+      if (bound_.roles[i].space.size() == 1) scalars.push_back(i);
+      for (const Value v : graph_.nodes[i].inputs)
+        if (graph_.type(v).size() != 1 && !generated_[root_of(v).node] && bound_.views.is_whole(v))
           readers[root_of(v)].push_back(i);
     }
     for (const auto& [root, nodes] : readers) merge_all(nodes);
@@ -195,9 +199,12 @@ class Fuser {
   }
 
   void merge_all(const std::vector<uint32_t>& nodes) {
-    for (size_t j = 1; j < nodes.size(); ++j)
-      for (size_t i = 0; i < j; ++i)
-        if (try_merge(owner_[nodes[i]], owner_[nodes[j]])) break;
+    std::vector<uint32_t> distinct;   // groups that could not be merged so far
+    for (const uint32_t node : nodes) {
+      const uint32_t group = owner_[node];
+      const bool known = std::ranges::find(distinct, group) != distinct.end();
+      if (!known && !std::ranges::any_of(distinct, [&](uint32_t other) { return try_merge(other, group); })) distinct.push_back(group);
+    }
   }
 
   // Groups in the order of their first member, with what others read of them.
@@ -210,7 +217,7 @@ class Fuser {
       for (const uint32_t n : evaluated(members_[g]))
         for (const Value v : graph_.nodes[n].inputs) {
           const Value root = root_of(v);
-          const bool in_register = is_inlined(graph_.nodes[n], v) || owner_[root.node] == g;
+          const bool in_register = is_inlined(n, v) || owner_[root.node] == g;
           if (!in_register) needed[root.node] = true;
         }
     std::vector<Group> result;
@@ -237,6 +244,8 @@ class Fuser {
   std::vector<std::vector<uint32_t>> members_;   // the nodes of a group, ascending; empty when merged away
   std::vector<GroupKind> kinds_;
   std::vector<std::set<uint32_t>> before_, after_;
+  std::vector<uint32_t> seen_;                   // the last search that came by a group
+  uint32_t search_ = 0;
 };
 
 }  // namespace

@@ -11,6 +11,20 @@
 namespace nnx::plan {
 namespace {
 
+// A concrete Array of one value.
+Array filled(const Type& type, double value) {
+  const BufferRef buffer = Buffer::allocate(type.bytes());
+  const auto fill = [&](auto zero) { std::fill_n(buffer->as<decltype(zero)>(), type.size(), static_cast<decltype(zero)>(value)); };
+  switch (type.dtype) {
+    case DType::f32: fill(0.0f); break;
+    case DType::f64: fill(0.0); break;
+    case DType::i32: fill(int32_t{0}); break;
+    case DType::u32: fill(uint32_t{0}); break;
+    case DType::boolean: std::fill_n(buffer->as<bool>(), type.size(), value != 0); break;
+  }
+  return Array(type, buffer);
+}
+
 // Views of the Graph being recorded, kept beside it.
 class Recorder {
  public:
@@ -21,12 +35,18 @@ class Recorder {
   void set(const Array& array, View view) { views_[array.value()] = std::move(view); }
 
   static Array copied(const Array& array) { return emit1(copy_op, CopyAttrs{}, {array}); }
+  // What a kernel that walks rows only reads. Constants that loops would make as they go are made once, here.
   Array contiguous(const Array& array) const {
+    if (const auto it = fills_.find(array.value()); it != fills_.end() && !array.concrete() && array.type().bytes() <= constant_limit)
+      return filled(array.type(), it->second);
     return is_contiguous(view(array), array.shape()) ? array : copied(array);
   }
+  void set_fill(const Array& array, double value) { fills_[array.value()] = value; }
 
  private:
+  static constexpr size_t constant_limit = 1 << 16;
   std::map<Value, View> views_;
+  std::map<Value, double> fills_;
 };
 
 Arrays lay_out_view(Recorder& recorder, const Node& node, const Array& operand) {
@@ -80,6 +100,11 @@ Graph layout(const Graph& graph) {
     if (is_matmul(graph, node)) return lay_out_matmul(recorder, node, in[0], in[1]);
     const bool walks_views = is_instruction(*node.op, input_types(graph, node), node.types) ||
                              is_reduction(*node.op, input_types(graph, node)) || node.op == &copy_op;
+    if (node.op->name == "fill") {
+      const Arrays result = emit(*node.op, node.attrs, in);
+      recorder.set_fill(result[0], node.attrs.as<FillAttrs>().value);
+      return result;
+    }
     if (walks_views && node.op->name != "random_bits") return emit(*node.op, node.attrs, in);
     Arrays operands;
     for (const Array& a : in) operands.push_back(recorder.contiguous(a));

@@ -9,8 +9,6 @@ namespace {
 // A generated value is computed again by each reader; beyond this many instructions memory is cheaper.
 constexpr int generated_limit = 24;
 
-bool fills_space(const Shape& space) { return space.size() != 1; }
-
 bool is_aliased_input(const Bound& bound, Value root) {
   return std::ranges::any_of(bound.outputs, [&](const OutputBinding& o) {
     return o.kind == OutputKind::aliased && bound.graph.inputs[static_cast<size_t>(o.index)] == root;
@@ -26,27 +24,24 @@ bool is_steady_scalar(const Bound& bound, const Node& reader, Value value) {
 
 }  // namespace
 
-bool is_loop_node(const Graph& graph, const Node& node) {
-  if (node.kind != NodeKind::op || is_view_op(*node.op)) return false;
-  if (node.op == &copy_op) return node.types[0].dtype != DType::f64;
+LoopRole loop_role(const Graph& graph, const Node& node) {
+  if (node.kind != NodeKind::op || is_view_op(*node.op)) return {};
   const std::vector<Type> in = input_types(graph, node);
-  return is_instruction(*node.op, in, node.types) || is_reduction(*node.op, in);
-}
-
-Shape loop_space(const Graph& graph, const Node& node) {
-  const Shape& shape = node.op->family == Family::reduce ? graph.type(node.inputs[0]).shape : node.types[0].shape;
+  const bool fits = node.op == &copy_op ? node.types[0].dtype != DType::f64
+                                        : is_instruction(*node.op, in, node.types) || is_reduction(*node.op, in);
+  if (!fits) return {};
+  const Shape& shape = node.op->family == Family::reduce ? in[0].shape : node.types[0].shape;
   std::vector<int64_t> dims;
   std::ranges::copy_if(shape, std::back_inserter(dims), [](int64_t d) { return d != 1; });
-  return Shape(dims);
+  return {true, Shape(dims)};
 }
 
-bool flows(const Bound& bound, const Node& reader, Value value) {
-  const Value root = bound.views.at(bound.graph, value).root;
-  const Node& producer = bound.graph.nodes[root.node];
-  if (reader.op->name == "random_bits" || !bound.views.is_whole(bound.graph, value)) return false;
-  if (!is_loop_node(bound.graph, producer) || producer.op->family == Family::reduce) return false;
-  // Both walk the same space unless a reshape lies between them.
-  return is_loop_node(bound.graph, reader) && loop_space(bound.graph, producer) == loop_space(bound.graph, reader);
+bool flows(const Bound& bound, uint32_t reader, Value value) {
+  const uint32_t producer = bound.views.root(value).node;
+  const LoopRole &from = bound.roles[producer], &to = bound.roles[reader];
+  // Both walk the same space unless a reshape lies between them. A reduction's result is there only after its loop.
+  if (!from.fits || !to.fits || from.space != to.space || bound.graph.nodes[producer].op->family == Family::reduce) return false;
+  return bound.graph.nodes[reader].op->name != "random_bits" && bound.views.is_whole(value);
 }
 
 std::vector<bool> generated_nodes(const Bound& bound) {
@@ -55,18 +50,17 @@ std::vector<bool> generated_nodes(const Bound& bound) {
   std::vector<int> cost(graph.nodes.size(), 0);
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
-    if (!is_loop_node(graph, node) || node.op->family == Family::reduce || node.op == &copy_op) continue;
-    const Shape space = loop_space(graph, node);
+    if (!bound.roles[i].fits || node.op->family == Family::reduce || node.op == &copy_op) continue;
     if (node.inputs.empty()) {   // fill, iota
       generated[i] = true;
       cost[i] = 1;
       continue;
     }
-    bool all = fills_space(space);
+    bool all = bound.roles[i].space.size() != 1;
     cost[i] = node.op->name == "random_bits" ? 8 : 1;
     for (const Value v : node.inputs) {
-      const Value root = bound.views.at(graph, v).root;
-      const bool inner = generated[root.node] && flows(bound, node, v);
+      const Value root = bound.views.root(v);
+      const bool inner = generated[root.node] && flows(bound, i, v);
       all = all && (inner || is_steady_scalar(bound, node, v));
       if (inner) cost[i] += cost[root.node];
     }

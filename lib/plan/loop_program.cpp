@@ -33,7 +33,7 @@ class Builder {
   Builder(const Bound& bound, const Group& group) : bound_(bound), graph_(bound.graph), group_(group) {}
 
   LoopProgram build() {
-    program_.loop.dims = loop_space(graph_, graph_.nodes[group_.nodes.back()]);
+    program_.loop.dims = bound_.roles[group_.nodes.back()].space;
     for (const uint32_t n : group_.nodes)
       for (const Value v : graph_.nodes[n].inputs)
         if (!in_register(n, v)) load(n, v);
@@ -44,7 +44,7 @@ class Builder {
 
  private:
   bool in_register(uint32_t n, Value v) const {
-    return std::ranges::binary_search(group_.nodes, bound_.views.at(graph_, v).root.node) && flows(bound_, graph_.nodes[n], v);
+    return std::ranges::binary_search(group_.nodes, bound_.views.root(v).node) && flows(bound_, n, v);
   }
 
   View loaded_view(uint32_t n, Value v) const {
@@ -64,7 +64,7 @@ class Builder {
   }
 
   int reg_of(uint32_t n, Value v) const {
-    if (in_register(n, v)) return registers_.at(bound_.views.at(graph_, v).root.node);
+    if (in_register(n, v)) return registers_.at(bound_.views.root(v).node);
     const View view = loaded_view(n, v);
     return loads_.at(std::tuple(view.root, view.offset, view.strides));
   }

@@ -47,9 +47,16 @@ struct OutputBinding {
 struct Order {
   uint32_t first, then;   // nodes
 };
+// How a node takes part in fused loops: elementwise nodes and reductions of dtypes that loops take.
+struct LoopRole {
+  bool fits = false;
+  Shape space = {};       // the shape of what it reads, without dimensions of size 1
+};
+LoopRole loop_role(const Graph& graph, const Node& node);
 struct Bound {
   Graph graph = {};                       // with copies appended for outputs
   Views views = {};
+  std::vector<LoopRole> roles = {};       // of each node
   std::vector<OutputBinding> outputs = {};
   std::vector<Order> order = {};          // readers of an aliased input before its writer
   std::vector<std::string> copied = {};   // aliases that cost a copy, as text
@@ -66,13 +73,9 @@ struct Group {
 std::vector<Group> fuse(const Bound& bound, bool enabled);
 
 // ---- loop_nodes.cpp: what may be part of a fused loop.
-// Elementwise nodes and reductions of dtypes that loops take.
-bool is_loop_node(const Graph& graph, const Node& node);
-// The iteration space of a loop node: the shape of what it reads, without dimensions of size 1.
-Shape loop_space(const Graph& graph, const Node& node);
-// Whether `value` can reach `reader` in a register when both are in one loop: it is computed element by element over the
-// reader's own space.
-bool flows(const Bound& bound, const Node& reader, Value value);
+// Whether `value` can reach node `reader` in a register when both are in one loop: it is computed element by element over
+// the reader's own space.
+bool flows(const Bound& bound, uint32_t reader, Value value);
 // Per node: whether it is generated from counters and scalars alone, so that every reader computes it again rather than
 // read it from memory (dropout masks, constants).
 std::vector<bool> generated_nodes(const Bound& bound);

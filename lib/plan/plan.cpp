@@ -155,7 +155,7 @@ class Assembler {
     }
     for (const Guard& g : graph_.guards) {
       plan.guards.push_back({plan.arguments.size(), g.name});
-      add_argument(plan, placement, {bound_.views.at(graph_, g.value).root, 0});
+      add_argument(plan, placement, {bound_.views.root(g.value), 0});
     }
     for (size_t i = 0; i < starts_.size(); ++i)
       plan.steps.push_back({plan.kernels[i].get(), plan.arguments.data() + starts_[i]});
@@ -180,7 +180,7 @@ class Assembler {
       scratch_[s] = blocks_.size();
       blocks_.push_back({scratch, step, step});
     }
-    for (const Guard& g : graph_.guards) use(bound_.views.at(graph_, g.value).root, static_cast<int>(before_guards));
+    for (const Guard& g : graph_.guards) use(bound_.views.root(g.value), static_cast<int>(before_guards));
   }
 
   void add_argument(Plan::Impl& plan, const Placement& placement, const Argument& a) {

@@ -27,15 +27,15 @@ std::vector<std::vector<uint32_t>> predecessors(const Bound& bound, const std::v
   }
   std::vector<std::vector<uint32_t>> before(groups.size() + 1);
   const auto reads = [&](uint32_t g, Value v) {
-    const uint32_t p = stored_by[bound.views.at(graph, v).root.node];
+    const uint32_t p = stored_by[bound.views.root(v).node];
     if (p != UINT32_MAX && p != g) before[g].push_back(p);
   };
   for (uint32_t g = 0; g < guards; ++g) {
     for (const uint32_t n : groups[g].nodes)
       for (const Value v : graph.nodes[n].inputs) {
-        const uint32_t root = bound.views.at(graph, v).root.node;
+        const uint32_t root = bound.views.root(v).node;
         const bool in_register = std::ranges::binary_search(groups[g].nodes, root) && stored_by[root] != g;
-        if (!in_register || !flows(bound, graph.nodes[n], v)) reads(g, v);
+        if (!in_register || !flows(bound, n, v)) reads(g, v);
       }
     if (writes_state(bound, groups[g])) before[g].push_back(guards);
   }

@@ -91,26 +91,29 @@ std::optional<View> view_of(const Node& node, const View& operand, const Shape& 
   return view;
 }
 
-Views::Views(const Graph& graph) {
+Views::Views(const Graph& graph) : of_node_(graph.nodes.size()) {
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (node.kind != NodeKind::op || !is_view_op(*node.op)) continue;
     auto view = view_of(node, at(graph, node.inputs[0]), graph.type(node.inputs[0]).shape);
     check(view.has_value(), "a reshape of a strided view reached the plan without a copy");
-    of_node_[i] = std::move(*view);
+    const bool whole = view->offset == 0 && graph.type(view->root).size() == node.types[0].size() &&
+                       is_contiguous(*view, node.types[0].shape);
+    of_node_[i] = Entry{std::move(*view), whole};
   }
 }
 
 View Views::at(const Graph& graph, Value value) const {
-  const auto it = of_node_.find(value.node);
-  if (it != of_node_.end()) return it->second;
+  if (value.node < of_node_.size() && of_node_[value.node]) return of_node_[value.node]->view;
   return {value, 0, row_major(graph.type(value).shape)};
 }
 
-bool Views::is_whole(const Graph& graph, Value value) const {
-  const View view = at(graph, value);
-  return view.offset == 0 && graph.type(view.root).size() == graph.type(value).size() &&
-         is_contiguous(view, graph.type(value).shape);
+Value Views::root(Value value) const {
+  return value.node < of_node_.size() && of_node_[value.node] ? of_node_[value.node]->view.root : value;
+}
+
+bool Views::is_whole(Value value) const {
+  return value.node >= of_node_.size() || !of_node_[value.node] || of_node_[value.node]->whole;
 }
 
 }  // namespace nnx::plan

@@ -5,7 +5,6 @@
 //   %1 = transpose(%0 f32[3,4])      ->  View{root %0, offset 0, strides {1, 4}}
 #pragma once
 
-#include <map>
 #include <optional>
 #include <vector>
 
@@ -39,11 +38,16 @@ class Views {
   explicit Views(const Graph& graph);
   // The operand itself when its node is no view.
   View at(const Graph& graph, Value value) const;
+  Value root(Value value) const;     // of at(value), faster
   // Whether `value` is all of its root in row-major order: the same bytes.
-  bool is_whole(const Graph& graph, Value value) const;
+  bool is_whole(Value value) const;
 
  private:
-  std::map<uint32_t, View> of_node_;
+  struct Entry {
+    View view;
+    bool whole;
+  };
+  std::vector<std::optional<Entry>> of_node_;   // of view nodes
 };
 
 // The op of nodes that the plan inserts to give a view a storage of its own. Copies with different tags stay apart under

@@ -121,16 +121,16 @@ TEST_CASE("wrt=LoRAParam: two adam steps lower the loss and change nothing else"
 TEST_CASE("the guide's step compiles once, and a new learning rate does not compile again") {
   Rngs rngs(0);
   auto model = make<Net>(rngs);
-  auto optimizer = make<Optimizer>(model, optim::adamw(1e-2, {.clip_by_global_norm = 1.0}));
+  auto optimizer = make<Optimizer>(model, optim::adamw(1e-3, {.clip_by_global_norm = 1.0}));
   auto step = guide_step();
   float loss = 1e9f;
   for (int i = 0; i < 20; ++i) {
     const float next = step(model, optimizer, input, target).item<float>();
-    if (i > 1) CHECK(next < loss);
+    CHECK(next < loss);
     loss = next;
   }
   CHECK(optimizer->step.get().item<uint32_t>() == 20);
-  CHECK(optimizer->learning_rate().item<float>() == 0.01f);
+  CHECK(optimizer->learning_rate().item<float>() == 1e-3f);
   optimizer->set_learning_rate(0);
   const auto before = floats_of(optimizer->parameters());
   step(model, optimizer, input, target);
