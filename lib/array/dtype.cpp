@@ -31,7 +31,7 @@ std::string_view name_of(DType dtype) {
 DType dtype_from_name(std::string_view name) {
   for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean})
     if (name_of(d) == name) return d;
-  fail(ErrorKind::data, {.where = "dtype", .expected = "f32, f64, i32, u32 or bool", .got = quoted(name)});
+  fail(ErrorKind::data, {.where = "dtype", .expected = "f32, f64, i32, u32 or bool", .got = in_quotes(name)});
 }
 
 }  // namespace nnx

@@ -77,7 +77,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
   return best;
 }
 
-std::string quoted(std::string_view text, size_t limit) {
+std::string in_quotes(std::string_view text, size_t limit) {
   const bool utf8 = !invalid_utf8(text);
   size_t end = std::min(text.size(), limit);
   // Never cut inside of a character.

@@ -63,6 +63,6 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
 
 // `text` with control characters and bytes that are not UTF-8 escaped and cut to `limit` bytes: for quoting input in
 // messages.
-std::string quoted(std::string_view text, size_t limit = 80);
+std::string in_quotes(std::string_view text, size_t limit = 80);
 
 }  // namespace nnx

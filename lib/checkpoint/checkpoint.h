@@ -27,6 +27,8 @@
 
 namespace nnx {
 
+class Directory;   // posix_file.h
+
 struct Checkpoint {
   int64_t step = 0;
   GraphDef graphdef = {};                         // of the model
@@ -76,6 +78,9 @@ class CheckpointStore {
   std::filesystem::path directory_of(int64_t step) const;
 
  private:
+  Directory writable() const;                     // `checkpoints`, made when needed
+  std::optional<Directory> existing() const;      // nullopt when there is none yet
+
   std::filesystem::path run_;
   std::string run_id_;
   Options options_;

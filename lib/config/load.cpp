@@ -32,7 +32,7 @@ class OpenFile {
 }
 
 std::string read_whole(const std::string& file) {
-  if (file.empty() || file.find('\0') != std::string::npos) refuse(ErrorKind::usage, quoted(file), "not a file name");
+  if (file.empty() || file.find('\0') != std::string::npos) refuse(ErrorKind::usage, in_quotes(file), "not a file name");
   const OpenFile open(file);
   if (open.fd() < 0) {
     // Missing and unreadable input are one kind (EX_NOINPUT); the rest is for the system to explain.

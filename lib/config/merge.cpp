@@ -53,7 +53,7 @@ struct Argument {
 
 std::vector<Step> parse_key(std::string_view key, const Origin& origin) {
   const auto bad = [&origin, whole = key](const char* why) {
-    refuse(origin, fmt::format("bad key {}: {}", quoted(whole), why));
+    refuse(origin, fmt::format("bad key {}: {}", in_quotes(whole), why));
   };
   std::vector<Step> steps;
   if (key.empty()) bad("it is empty");
@@ -82,7 +82,7 @@ std::vector<Step> parse_key(std::string_view key, const Origin& origin) {
 
 Argument parse_argument(const std::string& text) {
   Argument argument;
-  argument.origin = {.source = std::make_shared<const std::string>("argument " + quoted(text)), .argument = true};
+  argument.origin = {.source = std::make_shared<const std::string>("argument " + in_quotes(text)), .argument = true};
   const size_t equals = text.find('=');
   if (equals == std::string::npos) refuse(argument.origin, "not a setting", "write key=value");
   if (invalid_utf8(text)) refuse(argument.origin, "not valid UTF-8");
@@ -97,7 +97,7 @@ size_t index_of(const Step& step, const ConfigNode& list, const Origin& origin) 
   size_t i = 0;
   const auto [end, error] = std::from_chars(step.text.data(), step.text.data() + step.text.size(), i);
   const bool digits = end == step.text.data() + step.text.size() && error != std::errc::invalid_argument;
-  if (!digits) refuse(origin, fmt::format("{} is a list: {} is not an index", list.path().text(), quoted(step.text)));
+  if (!digits) refuse(origin, fmt::format("{} is a list: {} is not an index", list.path().text(), in_quotes(step.text)));
   if (error != std::errc{} || i >= list.items().size()) {
     refuse(origin, fmt::format("{} has {} items ({}): there is no index {}", list.path().text(), list.items().size(),
                                list.origin().text(), step.text));

@@ -130,7 +130,7 @@ std::string ConfigNode::where() const {
 std::string ConfigNode::describe() const {
   switch (kind()) {
     case Kind::null: return "null";
-    case Kind::scalar: return quoted() ? "the string " + nnx::quoted(text()) : nnx::quoted(text());
+    case Kind::scalar: return quoted() ? "the string " + nnx::in_quotes(text()) : nnx::in_quotes(text());
     case Kind::sequence: return items().empty() ? "an empty list" : "a list";
     case Kind::map: return entries().empty() ? "an empty map" : "a map";
   }

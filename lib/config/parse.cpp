@@ -144,7 +144,7 @@ class Builder : public YAML::EventHandler {
     }
     // yaml-cpp's own marks: "?" for plain, "!" for quoted.
     if (!tag.empty() && tag != "?" && tag != "!") {
-      source_.refuse(here, fmt::format("the YAML tag {} is not supported", quoted(tag)), "remove it");
+      source_.refuse(here, fmt::format("the YAML tag {} is not supported", in_quotes(tag)), "remove it");
     }
     if (++nodes_ > max_config_nodes) source_.refuse(here, fmt::format("more than {} values", max_config_nodes));
     return here;
@@ -180,7 +180,7 @@ class Builder : public YAML::EventHandler {
     if (key.empty()) source_.refuse(here, "a key is empty");
     if (key.size() > max_config_key) source_.refuse(here, fmt::format("a key of more than {} bytes", max_config_key));
     if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
-      source_.refuse(here, fmt::format("control character in the key {}", quoted(key)));
+      source_.refuse(here, fmt::format("control character in the key {}", in_quotes(key)));
     }
     if (key.ends_with('+') && !is_quoted) {
       source_.refuse(here, fmt::format("appending to a list ({}:) is not supported yet", key), "write the whole list");
@@ -190,7 +190,7 @@ class Builder : public YAML::EventHandler {
     if (!fresh) {
       const Origin& there = first->second;
       const std::string place = there.argument ? "" : fmt::format(" at {}:{}", there.line, there.column);
-      source_.refuse(here, fmt::format("duplicate key {}, already set{}", quoted(key), place), "remove one of the two");
+      source_.refuse(here, fmt::format("duplicate key {}, already set{}", in_quotes(key), place), "remove one of the two");
     }
     top.has_key = true;
     top.key = key;

@@ -31,7 +31,7 @@ size_t find_component(const ConfigNode& node, const std::string& what, const std
       if (names[i] == type->text()) return i;
     }
     const std::string near = nearest(type->text(), names);
-    diagnostics.report(*type, {.message = fmt::format("unknown {} {}", what, quoted(type->text())),
+    diagnostics.report(*type, {.message = fmt::format("unknown {} {}", what, in_quotes(type->text())),
                                .hint = (near.empty() ? "" : fmt::format("did you mean '{}'? ", near)) + known});
   }
   diagnostics.throw_if_any();

@@ -35,7 +35,7 @@ std::string missing_hint(const fs::path& path) {
   if (names.empty()) return "relative paths start at the folder of the config file";
   const std::string near = nearest(path.filename().string(), names);
   if (near.empty()) return "";
-  return fmt::format("did you mean {}?", nnx::quoted((path.parent_path() / near).string()));
+  return fmt::format("did you mean {}?", nnx::in_quotes((path.parent_path() / near).string()));
 }
 
 }  // namespace

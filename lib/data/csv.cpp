@@ -57,9 +57,9 @@ bool parse_integer(std::string_view text, int64_t& value) {
 float parse_number(const CsvTokenizer& row, size_t i, const std::string& column) {
   const auto refuse = [&](const char* expected) {
     fail(ErrorKind::data, {.where = row.where(i),
-                           .message = "column " + nnx::quoted(column),
+                           .message = "column " + nnx::in_quotes(column),
                            .expected = expected,
-                           .got = row[i].empty() ? "an empty field" : nnx::quoted(row[i])});
+                           .got = row[i].empty() ? "an empty field" : nnx::in_quotes(row[i])});
   };
   std::string_view text = row[i];
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);  // from_chars knows no plus sign
@@ -84,11 +84,11 @@ size_t find_column(const std::vector<std::string>& names, const std::string& nam
   const auto it = std::find(names.begin(), names.end(), name);
   if (it != names.end()) return static_cast<size_t>(it - names.begin());
   std::string hint = nearest(name, names);
-  if (!hint.empty()) hint = fmt::format("did you mean {}?", nnx::quoted(hint));
+  if (!hint.empty()) hint = fmt::format("did you mean {}?", nnx::in_quotes(hint));
   else if (names.size() <= 10) hint = fmt::format("its columns are {}", fmt::join(names, ", "));
   else hint = fmt::format("its {} columns are {}, {}, ..., {}", names.size(), names[0], names[1], names.back());
   fail(ErrorKind::config,
-       {.where = file, .message = fmt::format("{}: there is no column {}", key, nnx::quoted(name)), .hint = hint});
+       {.where = file, .message = fmt::format("{}: there is no column {}", key, nnx::in_quotes(name)), .hint = hint});
 }
 
 Columns assign_columns(std::vector<std::string> names, const CsvOptions& options, const std::string& file) {
@@ -98,7 +98,7 @@ Columns assign_columns(std::vector<std::string> names, const CsvOptions& options
     const size_t i = find_column(columns.names, name, key, file);
     if (!used.insert(i).second)
       fail(ErrorKind::config,
-           {.where = file, .message = fmt::format("{}: column {} is used twice", key, nnx::quoted(name))});
+           {.where = file, .message = fmt::format("{}: column {} is used twice", key, nnx::in_quotes(name))});
     return i;
   };
   columns.has_label = !options.label.empty();
@@ -124,7 +124,7 @@ std::vector<std::string> column_names(const CsvTokenizer& row, bool header) {
     if (const auto [at, fresh] = seen.emplace(name, i); !fresh)
       fail(ErrorKind::data,
            {.where = row.where(i),
-            .message = fmt::format("column {} is named twice, first as number {}", nnx::quoted(name), at->second + 1),
+            .message = fmt::format("column {} is named twice, first as number {}", nnx::in_quotes(name), at->second + 1),
             .hint = numeric ? "header: false, if the file has no header line" : ""});
   }
   return names;
@@ -174,7 +174,7 @@ class Labels {
       fail(ErrorKind::data,
            {.where = row.where(i),
             .expected = "an integer label",
-            .got = nnx::quoted(row[i]),
+            .got = nnx::in_quotes(row[i]),
             .hint = first_.empty() ? "" : first_ + " has an integer; labels: text, if labels are names"});
     const int64_t limit = fixed_ ? classes_ : max_classes;
     if (value < 0 || value >= limit)
@@ -191,7 +191,7 @@ class Labels {
     if (fixed_)
       fail(ErrorKind::data, {.where = row.where(i),
                              .expected = fmt::format("one of the {} known classes", classes_),
-                             .got = nnx::quoted(row[i])});
+                             .got = nnx::in_quotes(row[i])});
     if (row[i].empty()) fail(ErrorKind::data, {.where = row.where(i), .message = "an empty label"});
     if (static_cast<int64_t>(index_.size()) == max_classes)
       fail(ErrorKind::data, {.where = row.where(i), .message = fmt::format("more than {} classes", max_classes)});
@@ -214,7 +214,7 @@ char delimiter_of(const CsvOptions& options) {
   if (c == '\0' || c == '"' || c == '\n' || c == '\r' || static_cast<unsigned char>(c) >= 0x80)
     fail(ErrorKind::config, {.where = "csv: delimiter",
                              .expected = "one ASCII character, not a quote or a newline",
-                             .got = nnx::quoted(text)});
+                             .got = nnx::in_quotes(text)});
   return c;
 }
 
@@ -227,7 +227,7 @@ void check_options(const CsvOptions& options) {
   std::set<std::string> names;
   for (const std::string& name : options.class_names)
     if (!names.insert(name).second)
-      fail(ErrorKind::config, {.where = "csv: class_names", .message = nnx::quoted(name) + " is listed twice"});
+      fail(ErrorKind::config, {.where = "csv: class_names", .message = nnx::in_quotes(name) + " is listed twice"});
 }
 
 // A later file must have the columns that the model was trained on.
@@ -236,7 +236,7 @@ void check_like(const DataSchema& schema, const DataSchema& like, bool labels, c
     fail(ErrorKind::data, {.where = file, .message = "its targets are not those of the training data"});
   for (size_t i = 0; i < std::max(schema.feature_names.size(), like.feature_names.size()); ++i) {
     const auto name = [i](const DataSchema& s) {
-      return i < s.feature_names.size() ? "column " + nnx::quoted(s.feature_names[i]) : "no column";
+      return i < s.feature_names.size() ? "column " + nnx::in_quotes(s.feature_names[i]) : "no column";
     };
     if (name(schema) == name(like)) continue;
     fail(ErrorKind::data, {.where = file,

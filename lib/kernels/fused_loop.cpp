@@ -127,24 +127,24 @@ void add_steps(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
   size_t index_at = loop.inputs.size() + loop.outputs.size();
   for (const LoopInstruction& code : loop.code) {
     ProgramStep step;
+    step.op = code.op;
     step.out = static_cast<int>(p.registers.size());
     step.value = code.value;
-    step.arg_count = static_cast<int>(code.args.size());
-    check(step.arg_count <= 4, "a fused instruction has at most four arguments");
+    step.args = code.args;
+    check(step.args.size() <= 4, "a fused instruction has at most four arguments");
     step.indexed = code.op == "iota" || code.op == "random_bits";
     step.index = make_walk(p.space, s.strides[index_at++]);
     step.index_offset = code.index_offset;
     step.level = step.indexed ? level_of(step.index) : Level::run;
     DType arg_dtype = code.dtype;
-    for (size_t a = 0; a < code.args.size(); ++a) {
-      const auto reg = static_cast<size_t>(code.args[a]);
+    for (const int arg : code.args) {
+      const auto reg = static_cast<size_t>(arg);
       check(reg < p.registers.size(), "a fused instruction reads a register that is not there yet");
-      step.args[a] = code.args[a];
       step.level = std::max(step.level, p.registers[reg].level);
       arg_dtype = p.registers[reg].dtype;
     }
     if (code.op == "random_bits") {
-      check(step.arg_count == 1 && static_cast<size_t>(step.args[0]) < p.inputs.size(), "random_bits reads a key from an input");
+      check(step.args.size() == 1 && static_cast<size_t>(step.args[0]) < p.inputs.size(), "random_bits reads a key from an input");
       p.inputs[static_cast<size_t>(step.args[0])].key = true;
     }
     step.fn = need(code.op, arg_dtype, code.dtype);
@@ -153,15 +153,24 @@ void add_steps(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
   }
 }
 
-// The register as one that is computed for each tile: inputs that lie elsewhere and single vectors are copied.
-int tile_register(LoopProgram& p, int reg) {
+std::vector<int> count_readers(const FusedLoop& loop, const LoopProgram& p) {
+  std::vector<int> count(p.registers.size(), 0);
+  for (const ProgramStep& step : p.steps) {
+    for (const int reg : step.args) ++count[static_cast<size_t>(reg)];
+  }
+  for (const LoopOutput& o : loop.outputs) ++count[static_cast<size_t>(o.reg)];
+  return count;
+}
+
+// The register as one that there is for each tile: single vectors are copied out, and inputs unless `in_place` will do.
+int tile_register(LoopProgram& p, int reg, bool in_place) {
   const ProgramRegister from = p.registers[static_cast<size_t>(reg)];
-  if (from.level == Level::tile && static_cast<size_t>(reg) >= p.inputs.size()) return reg;
+  if (from.level == Level::tile && (in_place || static_cast<size_t>(reg) >= p.inputs.size())) return reg;
   ProgramStep step;
+  step.op = "copy";
   step.fn = need("stop_gradient", from.dtype, from.dtype);
   step.out = static_cast<int>(p.registers.size());
-  step.arg_count = 1;
-  step.args[0] = reg;
+  step.args = {reg};
   p.registers.push_back({.dtype = from.dtype, .level = Level::tile});
   p.steps.push_back(step);
   return step.out;
@@ -213,7 +222,8 @@ void add_outputs(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
   for (size_t o = 0; o < loop.outputs.size(); ++o) {
     ProgramOutput out;
     const std::vector<int64_t>& strides = s.strides[loop.inputs.size() + o];
-    out.reg = tile_register(p, loop.outputs[o].reg);
+    const bool reduces = loop.outputs[o].reduce != Reduce::none;
+    out.reg = tile_register(p, loop.outputs[o].reg, reduces);
     out.dtype = p.registers[static_cast<size_t>(out.reg)].dtype;
     out.walk = make_walk(p.space, strides);
     out.reduce = loop.outputs[o].reduce;
@@ -221,8 +231,8 @@ void add_outputs(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
       prepare_reduction(p, out, s.dims, strides);
     } else {
       out.copy = need("stop_gradient", out.dtype, out.dtype);
-      ProgramStep& step = p.steps[static_cast<size_t>(out.reg) - p.inputs.size()];
-      if (out.walk.linear && step.direct_output < 0) step.direct_output = static_cast<int>(o);
+      const auto step = std::find_if(p.steps.begin(), p.steps.end(), [&](const ProgramStep& made) { return made.out == out.reg; });
+      if (out.walk.linear && step->direct_output < 0) step->direct_output = static_cast<int>(o);
     }
     p.outputs.push_back(std::move(out));
   }
@@ -268,7 +278,7 @@ void choose_split(LoopProgram& p, int threads) {
 void place_registers(LoopProgram& p) {
   std::vector<int> last_use(p.registers.size(), -1);
   for (size_t i = 0; i < p.steps.size(); ++i) {
-    for (int a = 0; a < p.steps[i].arg_count; ++a) last_use[static_cast<size_t>(p.steps[i].args[a])] = static_cast<int>(i);
+    for (const int reg : p.steps[i].args) last_use[static_cast<size_t>(reg)] = static_cast<int>(i);
   }
   for (const ProgramOutput& o : p.outputs) last_use[static_cast<size_t>(o.reg)] = static_cast<int>(p.steps.size());
   size_t singles = 0;
@@ -342,7 +352,8 @@ void describe(const FusedLoop& loop, LoopProgram& p) {
   for (const LoopInput& in : loop.inputs) p.bytes += footprint(in.strides, in.dtype);
   for (size_t o = 0; o < loop.outputs.size(); ++o) p.bytes += footprint(loop.outputs[o].strides, p.outputs[o].dtype);
   for (const ProgramStep& step : p.steps) {
-    if (step.level == Level::tile && p.registers[static_cast<size_t>(step.out)].dtype == DType::f32) p.flops += static_cast<double>(loop.dims.size());
+    if (step.level != Level::tile || p.registers[static_cast<size_t>(step.out)].dtype != DType::f32 || step.op == "copy") continue;
+    p.flops += static_cast<double>(loop.dims.size()) * static_cast<double>(step.chain.empty() ? 1 : step.args.size() - 1);
   }
 }
 
@@ -374,7 +385,7 @@ VectorFn find_vector(std::string_view op, DType arg, DType result) {
 }
 
 bool can_fuse(std::string_view op, std::span<const DType> args, DType result) {
-  if (op.starts_with("tile_") || op.starts_with("flush_")) return false;
+  if (op.find('>') != op.npos || op.starts_with("tile_") || op.starts_with("flush_")) return false;
   return find_vector(op, args.empty() ? result : args.back(), result) != nullptr;
 }
 
@@ -392,6 +403,7 @@ LoopProgram make_loop_program(const FusedLoop& loop, int threads) {
     p.inputs.push_back(std::move(in));
   }
   add_steps(loop, s, p);
+  join_steps(p, count_readers(loop, p));
   add_outputs(loop, s, p);
   for (const ProgramRegister& r : p.registers) p.outer_steps = p.outer_steps || r.level == Level::outer;
   choose_split(p, std::max(1, threads));

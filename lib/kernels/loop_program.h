@@ -42,11 +42,12 @@ struct ProgramInput {
 };
 
 struct ProgramStep {
+  std::string op;
   VectorFn fn = nullptr;
   Level level = Level::tile;
   int out = 0;
-  int arg_count = 0;
-  int args[4] = {};
+  std::vector<int> args;         // registers; of a chain: its start, then the operands of its links in order
+  std::vector<ChainOp> chain;    // not empty: fn is not used
   double value = 0;
   bool indexed = false;          // iota, random_bits
   int64_t index_offset = 0;
@@ -95,6 +96,12 @@ struct LoopProgram {
   std::string name;
   double flops = 0, bytes = 0;
 };
+
+constexpr size_t max_chain = 24;
+int operands_of(ChainOp op);     // further operands of a link
+
+// Makes chains and compare-selects of steps whose results nobody else reads (readers: how many read each register).
+void join_steps(LoopProgram& program, const std::vector<int>& readers);
 
 LoopProgram make_loop_program(const FusedLoop& loop, int threads);
 void run_loop(const LoopProgram& program, void* const* args);

@@ -216,9 +216,12 @@ class LoopThread {
       else gather<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
     }
     run_steps(Level::tile, begin, n);
+    // A reduction may read an input where it lies: it comes before the stores, one of which may overwrite that input.
+    for (size_t o = 0; o < p_.outputs.size(); ++o) {
+      if (p_.outputs[o].reduce != Reduce::none) reduce(o, begin, n);
+    }
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
       if (p_.outputs[o].reduce == Reduce::none) store(o, begin, n);
-      else reduce(o, begin, n);
     }
   }
 
@@ -226,23 +229,47 @@ class LoopThread {
     for (size_t s = 0; s < p_.steps.size(); ++s) {
       const ProgramStep& step = p_.steps[s];
       if (step.level != level) continue;
-      VectorCall call;
-      call.n = level == Level::tile ? n : vector_bytes / 4;
-      for (int a = 0; a < step.arg_count; ++a) {
-        const auto r = static_cast<size_t>(step.args[a]);
-        call.in[a] = pointers_[r];
-        call.step[a] = p_.registers[r].level == Level::tile ? 1 : 0;
-      }
       const auto out = static_cast<size_t>(step.out);
       if (level == Level::tile) {
         pointers_[out] = direct(step) ? at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[out].dtype)
                                       : memory_ + p_.registers[out].place;
+      }
+      if (!step.chain.empty()) {
+        run_chain(step, n);
+        continue;
+      }
+      VectorCall call;
+      call.n = level == Level::tile ? n : vector_bytes / 4;
+      for (size_t a = 0; a < step.args.size(); ++a) {
+        call.in[a] = pointers_[step.args[a]];
+        call.step[a] = moves(step.args[a]);
       }
       call.out = pointers_[out];
       call.value = step.value;
       if (step.indexed) run_indexed(s, call, begin);
       else step.fn(call);
     }
+  }
+
+  int64_t moves(int reg) const { return p_.registers[static_cast<size_t>(reg)].level == Level::tile ? 1 : 0; }
+
+  void run_chain(const ProgramStep& step, int64_t n) {
+    ChainLink links[max_chain];
+    size_t next = 1;
+    for (size_t k = 0; k < step.chain.size(); ++k) {
+      links[k].op = step.chain[k];
+      const int operands = operands_of(step.chain[k]);
+      if (operands > 0) {
+        links[k].x = static_cast<const float*>(pointers_[step.args[next]]);
+        links[k].x_step = moves(step.args[next++]);
+      }
+      if (operands > 1) {
+        links[k].y = static_cast<const float*>(pointers_[step.args[next]]);
+        links[k].y_step = moves(step.args[next++]);
+      }
+    }
+    chain_({.out = static_cast<float*>(pointers_[step.out]), .start = static_cast<const float*>(pointers_[step.args[0]]),
+            .start_step = moves(step.args[0]), .links = links, .count = static_cast<int>(step.chain.size()), .n = n});
   }
 
   // An element's index is an affine function of its coordinates; one call a run of constant step.
@@ -381,6 +408,7 @@ class LoopThread {
   std::byte* memory_;
   void** pointers_;
   int thread_;
+  void (*const chain_)(const ChainCall&) = vector_table().chain;
   int64_t outer_begin_ = 0, outer_end_ = 0;
   int64_t* input_at_;     // offsets of the current outer index, in elements
   int64_t* output_at_;

@@ -32,7 +32,7 @@ int chosen_isa() {
   for (int i = 0; i < 3; ++i) {
     if (std::strcmp(wish, names[i]) == 0) return std::min(i, best_isa());
   }
-  fail(ErrorKind::usage, {.where = "NNX_ISA", .expected = "baseline, avx2 or avx512", .got = quoted(wish)});
+  fail(ErrorKind::usage, {.where = "NNX_ISA", .expected = "baseline, avx2 or avx512", .got = in_quotes(wish)});
 }
 
 std::atomic<int> thread_limit{0};

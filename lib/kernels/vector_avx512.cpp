@@ -1,4 +1,5 @@
 // The vector code compiled for avx512; lib/CMakeLists.txt sets the flags.
+#include "kernels/vector/chain.h"
 #include "kernels/vector/elementwise.h"
 #include "kernels/vector/rows.h"
 #include "kernels/vector/small_matmul.h"
@@ -13,6 +14,7 @@ const VectorTable& vector_table_avx512() {
       .count = sizeof(vector_entries) / sizeof(vector_entries[0]),
       .rows = {softmax_rows, log_softmax_rows, cross_entropy_rows, cross_entropy_grad_rows, layer_norm_rows, layer_norm_grad_rows},
       .small_matmul = small_matmul,
+      .chain = run_chain,
   };
   return table;
 }

@@ -42,7 +42,7 @@ const ActivationEntry& entry_named(std::string_view name) {
   std::vector<std::string> names;
   for (const ActivationEntry& e : entries) names.emplace_back(e.name);
   const std::string near = nearest(name, names);
-  fail(ErrorKind::structure, {.where = "Activation", .expected = "the name of an activation", .got = quoted(name),
+  fail(ErrorKind::structure, {.where = "Activation", .expected = "the name of an activation", .got = in_quotes(name),
                               .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
 }
 

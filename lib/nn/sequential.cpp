@@ -17,7 +17,7 @@ bool is_attribute_name(std::string_view name) {
 Sequential::Sequential(const std::vector<std::pair<std::string, Ref<Layer>>>& named) {
   for (const auto& [name, layer] : named) {
     if (!is_attribute_name(name))
-      fail(ErrorKind::structure, {.where = "Sequential", .expected = "a layer name of letters, digits and _ (not 'names' or 'layers')", .got = quoted(name)});
+      fail(ErrorKind::structure, {.where = "Sequential", .expected = "a layer name of letters, digits and _ (not 'names' or 'layers')", .got = in_quotes(name)});
     names += (names.empty() ? "" : " ") + name;
     layers.push_back(layer);
   }

@@ -13,7 +13,7 @@ std::string CallValue::kind() const {
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return std::to_string(v); }
     std::string operator()(double v) const { return fmt::format("{}", v); }
-    std::string operator()(const std::string& v) const { return quoted(v); }
+    std::string operator()(const std::string& v) const { return in_quotes(v); }
     std::string operator()(const List& v) const { return fmt::format("a tuple of {}", v.size()); }
     std::string operator()(const Map& v) const { return fmt::format("a map of {}", v.size()); }
   };

@@ -74,7 +74,7 @@ Filter re(std::string pattern) {
       return std::regex_match(to_string(leaf.path), regex);
     });
   } catch (const std::regex_error& e) {
-    fail(ErrorKind::config, {.where = "filter", .expected = "a regular expression", .got = quoted(pattern), .hint = e.what()});
+    fail(ErrorKind::config, {.where = "filter", .expected = "a regular expression", .got = in_quotes(pattern), .hint = e.what()});
   }
 }
 
@@ -112,7 +112,7 @@ Filter parse_filter(std::string_view text) {
   }
   const std::string near = nearest(text, names);
   fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, not:FILTER or ...",
-                           .got = quoted(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+                           .got = in_quotes(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
 }
 
 void register_kind(const VariableKind& kind) {

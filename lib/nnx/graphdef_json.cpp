@@ -23,7 +23,7 @@ using Form = AttributeDef::Form;
 constexpr int64_t version = 1;
 constexpr size_t max_nodes = 1'000'000;
 constexpr size_t max_depth = 1000;   // of objects: walks over a GraphDef are recursive
-const std::string where = "graphdef";
+const std::string title = "graphdef";
 
 // Placeholders live as long as the process: kinds and types are compared by address.
 struct Placeholders {
@@ -59,14 +59,14 @@ class OrderCheck {
   }
 
  private:
-  [[noreturn]] void refuse(const std::string& message) const { fail(kind_, {.where = where, .message = message}); }
+  [[noreturn]] void refuse(const std::string& message) const { fail(kind_, {.where = title, .message = message}); }
 
   void visit(size_t node, size_t index) {
     const NodeDef& owner = def_.nodes[node];
     const AttributeDef& a = owner.attributes[index];
     const bool in_order = owner.form == NodeDef::Form::list ? a.key == Key(static_cast<int64_t>(index))
                           : a.key.index < 0 && (index == 0 || owner.attributes[index - 1].key < a.key);
-    if (!in_order) refuse(fmt::format("node {}: attribute {} is out of order", node, quoted(a.key.to_string())));
+    if (!in_order) refuse(fmt::format("node {}: attribute {} is out of order", node, in_quotes(a.key.to_string())));
     if (owner.form == NodeDef::Form::variable) refuse(fmt::format("node {}: a Variable has attributes", node));
     if (a.form == Form::array && a.node != arrays_++) refuse(fmt::format("node {}: Arrays are out of order", node));
     if (a.form == Form::node) follow(node, a);
@@ -74,7 +74,7 @@ class OrderCheck {
 
   void follow(size_t node, const AttributeDef& a) {
     const auto refuse_target = [&](const char* why) {
-      refuse(fmt::format("node {}: attribute {} names node {}, which {}", node, quoted(a.key.to_string()), a.node, why));
+      refuse(fmt::format("node {}: attribute {} names node {}, which {}", node, in_quotes(a.key.to_string()), a.node, why));
     };
     if (a.node < 0 || static_cast<size_t>(a.node) >= def_.nodes.size()) refuse_target("is not there");
     const size_t target = static_cast<size_t>(a.node);
@@ -100,18 +100,17 @@ class OrderCheck {
 
 double finite(double value, const AttributeDef& a) {
   if (!std::isfinite(value))
-    fail(ErrorKind::numeric, {.where = where, .message = fmt::format("the attribute {} is not finite", quoted(a.key.to_string()))});
+    fail(ErrorKind::numeric, {.where = title, .message = fmt::format("the attribute {} is not finite", in_quotes(a.key.to_string()))});
   return value;
 }
 
 json value_to_json(const AttributeDef& a) {
-  struct Writer {
-    const AttributeDef& a;
-    json operator()(std::monostate) const { return nullptr; }
-    json operator()(double v) const { return finite(v, a); }
-    json operator()(const auto& v) const { return v; }
+  const auto write = [&](const auto& v) -> json {
+    if constexpr (std::same_as<std::remove_cvref_t<decltype(v)>, std::monostate>) return nullptr;
+    else if constexpr (std::same_as<std::remove_cvref_t<decltype(v)>, double>) return finite(v, a);
+    else return v;
   };
-  return std::visit(Writer{a}, a.value);
+  return std::visit(write, a.value);
 }
 
 json attribute_to_json(const AttributeDef& a) {
@@ -135,7 +134,7 @@ json node_to_json(const NodeDef& node) {
     case NodeDef::Form::map: out["map"] = node.attributes.size(); break;
   }
   if (!node.tag.empty()) out["tag"] = node.tag;
-  if (!node.metadata.empty()) out["metadata"] = metadata_to_json(node.metadata, where);
+  if (!node.metadata.empty()) out["metadata"] = metadata_to_json(node.metadata, title);
   if (node.attributes.empty()) return out;
   json& attributes = out["attributes"] = json::array();
   for (const AttributeDef& a : node.attributes) attributes.push_back(attribute_to_json(a));
@@ -174,7 +173,7 @@ AttributeDef attribute_from_json(const json& entry, const std::string& at) {
     else if (name == "array") out.form = Form::array, out.node = index_from_json(value, at);
     else if (name == "value") out.form = Form::fixed, out.value = value_from_json(value, at);
     else if (name == "number" && value.is_number()) out.form = Form::number, out.value = value.get<double>();
-    else refuse_entry(at, fmt::format("an attribute has a wrong or unknown member {}", quoted(name)));
+    else refuse_entry(at, fmt::format("an attribute has a wrong or unknown member {}", in_quotes(name)));
   }
   return out;
 }
@@ -198,7 +197,7 @@ NodeDef node_from_json(const json& entry, const std::string& at) {
     else if (name == "metadata") out.metadata = metadata_from_json(value, at);
     else if (name == "attributes" && value.is_array())
       for (const json& attribute : value) out.attributes.push_back(attribute_from_json(attribute, at));
-    else refuse_entry(at, fmt::format("has a wrong or unknown member {}", quoted(name)));
+    else refuse_entry(at, fmt::format("has a wrong or unknown member {}", in_quotes(name)));
   }
   const bool variable = out.form == NodeDef::Form::variable;
   if (forms != 1) refuse_entry(at, "must be one of module, variable, list and map");
@@ -238,20 +237,20 @@ std::string GraphDef::to_json() const {
   OrderCheck(*this, ErrorKind::structure).run();
   std::string out = fmt::format("{{\"version\":{},\"nodes\":[\n", version);
   for (size_t i = 0; i < nodes.size(); ++i)
-    out += dump_strict(node_to_json(nodes[i]), where) + (i + 1 < nodes.size() ? ",\n" : "\n");
+    out += dump_strict(node_to_json(nodes[i]), title) + (i + 1 < nodes.size() ? ",\n" : "\n");
   return out + "]}\n";
 }
 
 GraphDef GraphDef::from_json(std::string_view text) {
-  const json file = parse_strict(text, where);
-  const int64_t found = integer_of(member_of(file, "version", where), where);
+  const json file = parse_strict(text, title);
+  const int64_t found = integer_of(member_of(file, "version", title), title);
   if (found != version)
-    fail(ErrorKind::data, {.where = where, .expected = fmt::format("version {}", version), .got = std::to_string(found)});
-  const json& entries = member_of(file, "nodes", where);
-  if (!entries.is_array() || file.size() != 2) refuse_entry(where, "must have a version and a list of nodes, nothing else");
+    fail(ErrorKind::data, {.where = title, .expected = fmt::format("version {}", version), .got = std::to_string(found)});
+  const json& entries = member_of(file, "nodes", title);
+  if (!entries.is_array() || file.size() != 2) refuse_entry(title, "must have a version and a list of nodes, nothing else");
   GraphDef out;
   for (const json& entry : entries)
-    out.nodes.push_back(node_from_json(entry, fmt::format("{} node {}", where, out.nodes.size())));
+    out.nodes.push_back(node_from_json(entry, fmt::format("{} node {}", title, out.nodes.size())));
   OrderCheck(out, ErrorKind::data).run();
   return out;
 }

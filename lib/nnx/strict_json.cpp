@@ -39,7 +39,7 @@ class LimitedBuilder final : public nlohmann::json_sax<json> {
     count();
     json& object = *open_.back();
     const auto [at, fresh] = object.get_ref<json::object_t&>().emplace(name, nullptr);
-    if (!fresh) refuse(where_, fmt::format("the key {} is there twice", quoted(name)));
+    if (!fresh) refuse(where_, fmt::format("the key {} is there twice", in_quotes(name)));
     member_ = &at->second;
     return true;
   }
@@ -110,7 +110,7 @@ std::string string_of(const json& value, const std::string& where) {
 int64_t integer_of(const json& value, const std::string& where) {
   const bool fits = value.is_number_integer() &&
                     (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
-  if (!fits) fail(ErrorKind::data, {.where = where, .expected = "an integer of 64 bits", .got = quoted(value.type_name())});
+  if (!fits) fail(ErrorKind::data, {.where = where, .expected = "an integer of 64 bits", .got = in_quotes(value.type_name())});
   return value.get<int64_t>();
 }
 
@@ -127,7 +127,7 @@ json metadata_to_json(const Metadata& metadata, const std::string& where) {
   json out = json::object();
   for (const auto& [name, value] : metadata) {
     if (const double* number = std::get_if<double>(&value); number && !std::isfinite(*number))
-      fail(ErrorKind::numeric, {.where = where, .message = fmt::format("the metadata {} is not finite", quoted(name))});
+      fail(ErrorKind::numeric, {.where = where, .message = fmt::format("the metadata {} is not finite", in_quotes(name))});
     out[name] = std::visit([](const auto& v) { return json(v); }, value);
   }
   return out;

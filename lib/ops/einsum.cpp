@@ -28,7 +28,7 @@ void check_labels(std::string_view spec, const std::string& labels) {
   for (size_t i = 0; i < labels.size(); ++i) {
     const char c = labels[i];
     if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z'))
-      fail_spec(spec, "letters as labels", quoted(std::string(1, c)));
+      fail_spec(spec, "letters as labels", in_quotes(std::string(1, c)));
     if (has(std::string_view(labels).substr(0, i), c))
       fail_spec(spec, "each label once in an operand and in the result", fmt::format("'{}' twice in '{}'", c, labels));
   }

@@ -7,7 +7,9 @@ namespace {
 // ---- schedules
 struct ConstantOptions {
   double value = 0;
-  static void fields(auto& self, auto&& f) { f("value", self.value, Field{.help = "the rate of every step"}.at_least(0).must()); }
+  static void fields(auto& self, auto&& f) {
+    f("value", self.value, Field{.help = "the rate of every step"}.at_least(0).must());
+  }
 };
 struct CosineOptions {
   double init_value = 0;
@@ -29,7 +31,8 @@ struct WarmupCosineOptions {
     f("init_value", self.init_value, Field{.help = "the rate at step 0"}.at_least(0));
     f("peak_value", self.peak_value, Field{.help = "the rate after the warmup"}.at_least(0).must());
     f("warmup_steps", self.warmup_steps, Field{.help = "steps from init_value to peak_value"}.at_least(0).must());
-    f("decay_steps", self.decay_steps, Field{.help = "steps until end_value, the warmup included; null: the whole run"}.at_least(1));
+    f("decay_steps", self.decay_steps,
+      Field{.help = "steps until end_value, the warmup included; null: the whole run"}.at_least(1));
     f("end_value", self.end_value, Field{.help = "the rate from decay_steps on"}.at_least(0));
     f("exponent", self.exponent, Field{.help = "power of the cosine curve"}.above(0));
   }
@@ -37,7 +40,9 @@ struct WarmupCosineOptions {
 
 double steps_or_run(const std::optional<int64_t>& decay_steps, int64_t total_steps) {
   if (!decay_steps && total_steps < 1)
-    fail(ErrorKind::config, {.where = "decay_steps", .expected = "a number of steps", .got = "null",
+    fail(ErrorKind::config, {.where = "decay_steps",
+                             .expected = "a number of steps",
+                             .got = "null",
                              .hint = "the length of the run is not known here"});
   return static_cast<double>(decay_steps.value_or(total_steps));
 }
@@ -45,17 +50,18 @@ double steps_or_run(const std::optional<int64_t>& decay_steps, int64_t total_ste
 optim::Schedules make_schedules() {
   using Product = Ref<optim::Schedule>;
   optim::Schedules list("schedule");
-  list.add<ConstantOptions>("constant", "one rate for all steps",
-                            [](const ConstantOptions& o, int64_t) -> Product { return make<optim::Constant>(o.value); });
+  list.add<ConstantOptions>("constant", "one rate for all steps", [](const ConstantOptions& o, int64_t) -> Product {
+    return make<optim::Constant>(o.value);
+  });
   list.add<CosineOptions>("cosine", "falls along half a cosine", [](const CosineOptions& o, int64_t total) -> Product {
     return make<optim::Cosine>(o.init_value, steps_or_run(o.decay_steps, total), o.alpha, o.exponent);
   });
-  list.add<WarmupCosineOptions>(
-      "warmup_cosine", "rises in a line, then falls along half a cosine",
-      [](const WarmupCosineOptions& o, int64_t total) -> Product {
-        return make<optim::WarmupCosine>(o.init_value, o.peak_value, static_cast<double>(o.warmup_steps),
-                                         steps_or_run(o.decay_steps, total), o.end_value, o.exponent);
-      });
+  list.add<WarmupCosineOptions>("warmup_cosine", "rises in a line, then falls along half a cosine",
+                                [](const WarmupCosineOptions& o, int64_t total) -> Product {
+                                  return make<optim::WarmupCosine>(
+                                      o.init_value, o.peak_value, static_cast<double>(o.warmup_steps),
+                                      steps_or_run(o.decay_steps, total), o.end_value, o.exponent);
+                                });
   return list;
 }
 
@@ -67,10 +73,12 @@ struct CommonOptions {
 };
 
 void first_fields(auto& self, auto&& f) {
-  f("learning_rate", self.learning_rate, Field{.help = "a number, or a schedule such as {type: warmup_cosine, ...}"}.must());
+  f("learning_rate", self.learning_rate,
+    Field{.help = "a number, or a schedule such as {type: warmup_cosine, ...}"}.must());
 }
 void last_fields(auto& self, auto&& f) {
-  f("clip_by_global_norm", self.clip_by_global_norm, Field{.help = "largest norm of all gradients together; null: any"}.above(0));
+  f("clip_by_global_norm", self.clip_by_global_norm,
+    Field{.help = "largest norm of all gradients together; null: any"}.above(0));
   f("wrt", self.wrt, Field{.help = "filter of what is trained; gradients are computed for nothing else"});
 }
 void adam_fields(auto& self, auto&& f) {
@@ -113,7 +121,8 @@ optim::LearningRate learning_rate(const ConfigNode& node, Diagnostics& diagnosti
   if (node.is_map()) return optim::schedules().build(node, diagnostics, total_steps);
   double value = 0;
   if (node.quoted() || parse_number(node.text(), value) != NumberStatus::good || value < 0) {
-    diagnostics.report(node, {.expected = "a number of at least 0, or a schedule such as {type: cosine, ...}", .got = node.describe()});
+    diagnostics.report(node, {.expected = "a number of at least 0, or a schedule such as {type: cosine, ...}",
+                              .got = node.describe()});
     diagnostics.throw_if_any();
   }
   diagnostics.resolve(node);
@@ -132,28 +141,37 @@ Filter filter_of(const char* key, const std::string& text) {
 }
 
 // `chain` makes the transformation from options and learning rate.
-template <class Options, class F>
-void add(Optimizers& list, const char* name, const char* help, F chain) {
-  list.add<Options>(name, help, [chain](const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps) {
-    return make<Optimizer>(model, chain(o, learning_rate(o.learning_rate, d, total_steps)), filter_of("wrt", o.wrt));
-  });
+template <class Options, class F> void add(Optimizers& list, const char* name, const char* help, F chain) {
+  list.add<Options>(name, help,
+                    [chain](const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps) {
+                      return make<Optimizer>(model, chain(o, learning_rate(o.learning_rate, d, total_steps)),
+                                             filter_of("wrt", o.wrt));
+                    });
 }
 
 Optimizers make_optimizers() {
   using optim::LearningRate;
   for (const VariableKind* kind : {&Param::static_kind(), &LoRAParam::static_kind()}) register_kind(*kind);
   Optimizers list("optimizer");
-  add<SgdOptions>(list, "sgd", "gradient descent, with momentum if asked", [](const SgdOptions& o, const LearningRate& rate) {
-    return optim::sgd(rate, {.momentum = o.momentum, .nesterov = o.nesterov, .clip_by_global_norm = o.clip_by_global_norm});
-  });
+  add<SgdOptions>(
+      list, "sgd", "gradient descent, with momentum if asked", [](const SgdOptions& o, const LearningRate& rate) {
+        return optim::sgd(
+            rate, {.momentum = o.momentum, .nesterov = o.nesterov, .clip_by_global_norm = o.clip_by_global_norm});
+      });
   add<AdamOptions>(list, "adam", "steps by the mean of gradients over the root of their mean square",
                    [](const AdamOptions& o, const LearningRate& rate) {
-                     return optim::adam(rate, {.b1 = o.b1, .b2 = o.b2, .eps = o.eps, .clip_by_global_norm = o.clip_by_global_norm});
+                     return optim::adam(
+                         rate, {.b1 = o.b1, .b2 = o.b2, .eps = o.eps, .clip_by_global_norm = o.clip_by_global_norm});
                    });
-  add<AdamWOptions>(list, "adamw", "adam with weight decay beside it", [](const AdamWOptions& o, const LearningRate& rate) {
-    return optim::adamw(rate, {.b1 = o.b1, .b2 = o.b2, .eps = o.eps, .weight_decay = o.weight_decay,
-                               .mask = filter_of("mask", o.mask), .clip_by_global_norm = o.clip_by_global_norm});
-  });
+  add<AdamWOptions>(list, "adamw", "adam with weight decay beside it",
+                    [](const AdamWOptions& o, const LearningRate& rate) {
+                      return optim::adamw(rate, {.b1 = o.b1,
+                                                 .b2 = o.b2,
+                                                 .eps = o.eps,
+                                                 .weight_decay = o.weight_decay,
+                                                 .mask = filter_of("mask", o.mask),
+                                                 .clip_by_global_norm = o.clip_by_global_norm});
+                    });
   return list;
 }
 

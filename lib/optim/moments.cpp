@@ -17,7 +17,9 @@ std::vector<std::string> words(const std::string& text) {
   return out;
 }
 
-FieldName field_name(const Key& key) { return key.index >= 0 ? FieldName(key.index) : FieldName(std::string_view(key.name)); }
+FieldName field_name(const Key& key) {
+  return key.index >= 0 ? FieldName(key.index) : FieldName(std::string_view(key.name));
+}
 
 // A part of the parameters' tree: its shape follows from the paths alone.
 struct Group final : ContainerRef {
@@ -37,7 +39,8 @@ Moments::Moments(const State& params) {
   for (const auto& [path, leaf] : params) {
     const std::string text = to_string(path);
     if (text.find(' ') != std::string::npos)
-      fail(ErrorKind::structure, {.where = "optimizer", .expected = "parameter paths without spaces", .got = quoted(text)});
+      fail(ErrorKind::structure,
+           {.where = "optimizer", .expected = "parameter paths without spaces", .got = in_quotes(text)});
     paths_ += (paths_.empty() ? "" : " ") + text;
   }
   lay_out();
@@ -53,12 +56,13 @@ void Moments::expect(const State& updates) const {
   const std::string problem = e != expected.end() && std::ranges::find(got, *e) == got.end()
                                   ? fmt::format("no update for '{}'", *e)
                                   : fmt::format("an update for '{}', which it was not made for", *g);
-  fail(ErrorKind::structure, {.where = "optimizer", .message = "got " + problem,
+  fail(ErrorKind::structure, {.where = "optimizer",
+                              .message = "got " + problem,
                               .hint = "make a new Optimizer after changing the parameters of a model"});
 }
 
 void Moments::visit(FieldVisitor& visitor) {
-  visitor.attribute("(parameters)", StaticRef{&paths_});   // no parameter can have this name
+  visitor.attribute("(parameters)", StaticRef{&paths_});  // no parameter can have this name
   if (laid_out_ != paths_) lay_out();
   for (const Visit& v : visits_) {
     switch (v.form) {
@@ -80,7 +84,7 @@ void Moments::lay_out() {
   values_.assign(leaves.size(), OptState());
   visits_.clear();
   std::ranges::sort(leaves);
-  std::vector<size_t> open;   // the begin visits that have no end yet
+  std::vector<size_t> open;  // the begin visits that have no end yet
   Path prefix;
   for (const auto& [path, index] : leaves) {
     const auto [at, p] = std::mismatch(prefix.begin(), prefix.end(), path.begin(), path.end() - 1);

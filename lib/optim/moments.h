@@ -1,4 +1,5 @@
-// Moments hold one OptState for each parameter, at the parameter's own path: `mu.linear1.kernel` beside `linear1.kernel`.
+// Moments hold one OptState for each parameter, at the parameter's own path: `mu.linear1.kernel` beside
+// `linear1.kernel`.
 //
 //   mu = make<Moments>(params);            // zeros of the types of `params`
 //   mu->expect(updates);                   // the same paths, or an error
@@ -25,14 +26,14 @@ class Moments : public Module<Moments> {
   struct Visit {
     enum class Form { begin, end, value } form;
     Key key = {};
-    size_t count = 0;      // of a container: its elements; of a value: its index
+    size_t count = 0;  // of a container: its elements; of a value: its index
     bool is_list = false;
   };
   void visit(FieldVisitor& visitor);
   void lay_out();
 
-  std::string paths_;               // in the order of the parameters, separated by spaces
-  std::string laid_out_;            // the paths_ that the rest belongs to
+  std::string paths_;     // in the order of the parameters, separated by spaces
+  std::string laid_out_;  // the paths_ that the rest belongs to
   std::vector<OptState> values_;
   std::vector<Visit> visits_;
 };

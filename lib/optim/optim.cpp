@@ -23,7 +23,8 @@ Ref<Transformation> adam(const LearningRate& learning_rate, const AdamArguments&
 
 Ref<Transformation> adamw(const LearningRate& learning_rate, const AdamWArguments& a) {
   return chain(a.clip_by_global_norm,
-               {{"adam", make<ScaleByAdam>(a.b1, a.b2, a.eps)}, {"weight_decay", make<AddDecayedWeights>(a.weight_decay, a.mask)}},
+               {{"adam", make<ScaleByAdam>(a.b1, a.b2, a.eps)},
+                {"weight_decay", make<AddDecayedWeights>(a.weight_decay, a.mask)}},
                learning_rate);
 }
 

@@ -10,7 +10,7 @@ namespace nnx::optim {
 struct SgdArguments {
   std::optional<double> momentum = {};
   bool nesterov = false;
-  std::optional<double> clip_by_global_norm = {};   // of the gradients, before everything else
+  std::optional<double> clip_by_global_norm = {};  // of the gradients, before everything else
 };
 struct AdamArguments {
   double b1 = 0.9, b2 = 0.999, eps = 1e-8;
@@ -18,7 +18,7 @@ struct AdamArguments {
 };
 struct AdamWArguments {
   double b1 = 0.9, b2 = 0.999, eps = 1e-8, weight_decay = 1e-4;
-  Filter mask = rest;                                // which parameters decay
+  Filter mask = rest;  // which parameters decay
   std::optional<double> clip_by_global_norm = {};
 };
 

@@ -16,16 +16,19 @@ State state_from(const std::vector<std::pair<Path, Variable>>& variables) {
 void expect_gradients(const State& grads, const State& params) {
   for (const auto& [path, leaf] : params) {
     if (!grads.contains(path))
-      fail(ErrorKind::structure, {.where = "optimizer", .message = fmt::format("there is no gradient for '{}'", to_string(path)),
+      fail(ErrorKind::structure, {.where = "optimizer",
+                                  .message = fmt::format("there is no gradient for '{}'", to_string(path)),
                                   .hint = "differentiate with respect to optimizer->wrt()"});
     const Type &got = grads.at(path).value.type(), &want = leaf.value.type();
     if (!(got == want))
-      fail(ErrorKind::shape, {.where = fmt::format("optimizer: gradient of '{}'", to_string(path)), .expected = want.to_string(),
+      fail(ErrorKind::shape, {.where = fmt::format("optimizer: gradient of '{}'", to_string(path)),
+                              .expected = want.to_string(),
                               .got = got.to_string()});
   }
   for (const auto& [path, leaf] : grads)
     if (!params.contains(path))
-      fail(ErrorKind::structure, {.where = "optimizer", .message = fmt::format("there is no parameter '{}'", to_string(path)),
+      fail(ErrorKind::structure, {.where = "optimizer",
+                                  .message = fmt::format("there is no parameter '{}'", to_string(path)),
                                   .hint = "its gradient may be of another model"});
 }
 
@@ -35,10 +38,12 @@ Optimizer::Optimizer(Ref<ModuleBase> trained_model, Ref<optim::Transformation> t
     : step(scalar<uint32_t>(0)), tx(std::move(transformation)), model(std::move(trained_model)), wrt_(filter) {
   const State params = parameters();
   if (params.empty())
-    fail(ErrorKind::structure, {.where = "optimizer", .expected = "a filter that matches some floating Variable of the model",
-                                .got = quoted(filter.to_string())});
+    fail(ErrorKind::structure, {.where = "optimizer",
+                                .expected = "a filter that matches some floating Variable of the model",
+                                .got = in_quotes(filter.to_string())});
   if (!state(tx).empty())
-    fail(ErrorKind::structure, {.where = "optimizer", .message = "the transformation already has state of another Optimizer",
+    fail(ErrorKind::structure, {.where = "optimizer",
+                                .message = "the transformation already has state of another Optimizer",
                                 .hint = "make one for each"});
   tx->init(params);
 }
@@ -49,7 +54,8 @@ std::vector<std::pair<Path, Variable>> Optimizer::trained() const {
   std::vector<std::pair<Path, Variable>> out;
   for (size_t i = 0; i < flat.variables.size(); ++i) {
     const Variable& v = flat.variables[i];
-    if (v && is_floating(v.type().dtype) && filter.matches({flat.paths[i], v.kind(), v.tag()})) out.emplace_back(flat.paths[i], v);
+    if (v && is_floating(v.type().dtype) && filter.matches({flat.paths[i], v.kind(), v.tag()}))
+      out.emplace_back(flat.paths[i], v);
   }
   return out;
 }
@@ -69,7 +75,8 @@ State Optimizer::update(const State& grads) {
 optim::ScaleByLearningRate& Optimizer::rate_part() const {
   for (const Visited& v : iterate(tx))
     if (auto* part = dynamic_cast<optim::ScaleByLearningRate*>(v.module.get())) return *part;
-  fail(ErrorKind::structure, {.where = "optimizer", .expected = "a transformation that scales by a learning rate", .got = tx->type().name});
+  fail(ErrorKind::structure,
+       {.where = "optimizer", .expected = "a transformation that scales by a learning rate", .got = tx->type().name});
 }
 
 Array Optimizer::learning_rate() const { return rate_part().rate(); }
@@ -77,7 +84,9 @@ Array Optimizer::learning_rate() const { return rate_part().rate(); }
 void Optimizer::set_learning_rate(double value) {
   auto* constant = dynamic_cast<optim::Constant*>(rate_part().schedule.get());
   if (!constant)
-    fail(ErrorKind::structure, {.where = "optimizer", .expected = "a constant learning rate", .got = rate_part().schedule->type().name,
+    fail(ErrorKind::structure, {.where = "optimizer",
+                                .expected = "a constant learning rate",
+                                .got = rate_part().schedule->type().name,
                                 .hint = "change the Numbers of the schedule"});
   constant->value.set(value);
 }

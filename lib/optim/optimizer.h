@@ -19,15 +19,15 @@ class Optimizer : public Module<Optimizer> {
   // Throws ErrorKind::structure when `wrt` matches nothing, or when `tx` already has state (of another Optimizer).
   Optimizer(Ref<ModuleBase> model, Ref<optim::Transformation> tx, const Filter& wrt = of<Param>);
 
-  // Sets the parameters to p + updates in place and gives the updates. `grads` may have leaves that `wrt` does not match;
-  // throws ErrorKind::structure for a parameter without gradient, or a gradient without parameter.
+  // Sets the parameters to p + updates in place and gives the updates. `grads` may have leaves that `wrt` does not
+  // match; throws ErrorKind::structure for a parameter without gradient, or a gradient without parameter.
   State update(const State& grads);
 
   Filter wrt() const { return wrt_.get(); }
-  State parameters() const;                 // what is trained, by paths of the model
+  State parameters() const;  // what is trained, by paths of the model
   // The rate of the next update, f32 scalar; throws ErrorKind::structure when `tx` has no part that scales by one.
   Array learning_rate() const;
-  void set_learning_rate(double value);     // of a constant one; compiled steps need not be compiled again
+  void set_learning_rate(double value);  // of a constant one; compiled steps need not be compiled again
 
   static void fields(auto& self, auto&& f) {
     f("step", self.step);
@@ -36,12 +36,12 @@ class Optimizer : public Module<Optimizer> {
     f("wrt", self.wrt_.text);
   }
 
-  OptState step;                            // u32: updates so far
+  OptState step;  // u32: updates so far
   Ref<optim::Transformation> tx;
   Ref<ModuleBase> model;
 
  private:
-  std::vector<std::pair<Path, Variable>> trained() const;   // in order of paths
+  std::vector<std::pair<Path, Variable>> trained() const;  // in order of paths
   optim::ScaleByLearningRate& rate_part() const;
   optim::StoredFilter wrt_ = of<Param>;
 };

@@ -22,8 +22,10 @@ Array Cosine::operator()(const Array& count) {
 WarmupCosine::WarmupCosine(double init, double peak, double warmup, double decay, double end, double power)
     : init_value(init), peak_value(peak), warmup_steps(warmup), decay_steps(decay), end_value(end), exponent(power) {
   if (warmup < decay) return;
-  fail(ErrorKind::usage, {.where = "decay_steps", .expected = fmt::format("more than the {} warmup_steps", warmup),
-                          .got = fmt::format("{}", decay), .hint = "decay_steps counts the warmup too"});
+  fail(ErrorKind::usage, {.where = "decay_steps",
+                          .expected = fmt::format("more than the {} warmup_steps", warmup),
+                          .got = fmt::format("{}", decay),
+                          .hint = "decay_steps counts the warmup too"});
 }
 
 Array WarmupCosine::operator()(const Array& count) {

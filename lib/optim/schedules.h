@@ -14,7 +14,7 @@ class Schedule : public ModuleBase {
  public:
   // count: an integer scalar, from 0 -> f32 scalar.
   virtual Array operator()(const Array& count) = 0;
-  virtual bool constant() const { return false; }   // needs no count
+  virtual bool constant() const { return false; }  // needs no count
 };
 
 class Constant : public Module<Constant, Schedule> {
@@ -68,7 +68,8 @@ class WarmupCosine : public Module<WarmupCosine, Schedule> {
   Number init_value, peak_value, warmup_steps, decay_steps = 1, end_value, exponent = 1;
 };
 
-// The explicit list: builtin.cpp. `total_steps` is how long the run is, for schedules that are to span it; 0 if unknown.
+// The explicit list: builtin.cpp. `total_steps` is how long the run is, for schedules that are to span it; 0 if
+// unknown.
 using Schedules = Registry<Ref<Schedule>(int64_t total_steps)>;
 const Schedules& schedules();
 

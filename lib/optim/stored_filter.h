@@ -1,5 +1,5 @@
-// A StoredFilter is a Filter that a Module keeps: its text is a static attribute, so that GraphDefs can be compared, and
-// objects that merge makes read it back with parse_filter.
+// A StoredFilter is a Filter that a Module keeps: its text is a static attribute, so that GraphDefs can be compared,
+// and objects that merge makes read it back with parse_filter.
 //
 //   StoredFilter mask = path("**.kernel");      f("mask", self.mask.text);      mask.get().matches(...)
 #pragma once

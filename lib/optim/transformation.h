@@ -1,6 +1,6 @@
-// A gradient transformation turns gradients into updates: the parts that optimizers are chained of. It is a Module, so that
-// its state (kind OptState) is split, displayed and checkpointed like everything else, and its hyperparameters are Numbers:
-// inputs of a compiled step, never constants of it.
+// A gradient transformation turns gradients into updates: the parts that optimizers are chained of. It is a Module, so
+// that its state (kind OptState) is split, displayed and checkpointed like everything else, and its hyperparameters are
+// Numbers: inputs of a compiled step, never constants of it.
 //
 //   struct Halve : Module<Halve, optim::Transformation> {
 //     State update(const State& updates, const State&) override {

@@ -8,7 +8,9 @@ namespace nnx::optim {
 namespace {
 
 bool is_name(const std::string& text) {
-  const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; };
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  };
   return !text.empty() && std::ranges::all_of(text, fits) && !(text[0] >= '0' && text[0] <= '9') && text != "names";
 }
 
@@ -27,7 +29,8 @@ Array bias_correction(const Array& decay, const Array& count) {
 Chain::Chain(const Parts& named) {
   for (const auto& [name, part] : named) {
     if (!is_name(name) || std::ranges::find(part_names_, name) != part_names_.end())
-      fail(ErrorKind::structure, {.where = "Chain", .expected = "names of letters, digits and _, each once", .got = quoted(name)});
+      fail(ErrorKind::structure,
+           {.where = "Chain", .expected = "names of letters, digits and _, each once", .got = in_quotes(name)});
     names_ += (names_.empty() ? "" : " ") + name;
     part_names_.push_back(name);
     parts_.push_back(part);
@@ -102,7 +105,9 @@ State ScaleByAdam::update(const State& updates, const State&) {
 
 void AddDecayedWeights::init(const State& params) {
   if (!params.empty() && params.filter(mask.get()).empty())
-    fail(ErrorKind::structure, {.where = "weight decay", .expected = "a mask that matches some parameter", .got = quoted(mask.text),
+    fail(ErrorKind::structure, {.where = "weight decay",
+                                .expected = "a mask that matches some parameter",
+                                .got = in_quotes(mask.text),
                                 .hint = fmt::format("the first parameter is '{}'", params.paths().front())});
 }
 

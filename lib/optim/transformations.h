@@ -25,7 +25,7 @@ class Chain : public Module<Chain, Transformation> {
   void init(const State& params) override;
   State update(const State& updates, const State& params) override;
   static void fields(auto& self, auto&& f) {
-    f("names", self.names_);   // first: what follows depends on it when an object is made from a GraphDef
+    f("names", self.names_);  // first: what follows depends on it when an object is made from a GraphDef
     if (self.split_names_ != self.names_) self.take_names();
     for (size_t i = 0; i < self.parts_.size(); ++i) f(self.part_names_[i], self.parts_[i]);
   }
@@ -33,8 +33,8 @@ class Chain : public Module<Chain, Transformation> {
 
  private:
   void take_names();
-  std::string names_;                        // "clip adam learning_rate"
-  std::string split_names_;                  // the names_ that part_names_ came from
+  std::string names_;        // "clip adam learning_rate"
+  std::string split_names_;  // the names_ that part_names_ came from
   std::vector<std::string> part_names_;
   std::vector<Ref<Transformation>> parts_;
 };
@@ -74,7 +74,7 @@ class ScaleByAdam : public Module<ScaleByAdam, Transformation> {
     f("eps", self.eps);
   }
 
-  OptState count;           // i32: updates so far
+  OptState count;  // i32: updates so far
   Ref<Moments> mu, nu;
   Number b1, b2, eps;
 };
@@ -83,8 +83,9 @@ class ScaleByAdam : public Module<ScaleByAdam, Transformation> {
 class AddDecayedWeights : public Module<AddDecayedWeights, Transformation> {
  public:
   static constexpr std::string_view type_name = "optim.AddDecayedWeights";
-  explicit AddDecayedWeights(double weight_decay = 0, const Filter& mask = rest) : weight_decay(weight_decay), mask(mask) {}
-  void init(const State& params) override;   // throws ErrorKind::structure for a mask that matches no parameter
+  explicit AddDecayedWeights(double weight_decay = 0, const Filter& mask = rest)
+      : weight_decay(weight_decay), mask(mask) {}
+  void init(const State& params) override;  // throws ErrorKind::structure for a mask that matches no parameter
   State update(const State& updates, const State& params) override;
   static void fields(auto& self, auto&& f) {
     f("weight_decay", self.weight_decay);
@@ -121,8 +122,7 @@ class Scale : public Module<Scale, Transformation> {
 struct LearningRate {
   Ref<Schedule> schedule;
   LearningRate(double value) : schedule(make<Constant>(value)) {}
-  template <std::derived_from<Schedule> S>
-  LearningRate(const Ref<S>& s) : schedule(s) {}
+  template <std::derived_from<Schedule> S> LearningRate(const Ref<S>& s) : schedule(s) {}
 };
 
 // -rate(count) u: the step down the gradient.
@@ -133,13 +133,13 @@ class ScaleByLearningRate : public Module<ScaleByLearningRate, Transformation> {
   explicit ScaleByLearningRate(const LearningRate& rate) : schedule(rate.schedule) {}
   void init(const State& params) override;
   State update(const State& updates, const State& params) override;
-  Array rate() const;                // f32 scalar: the rate of the next update
+  Array rate() const;  // f32 scalar: the rate of the next update
   static void fields(auto& self, auto&& f) {
     f("count", self.count);
     f("schedule", self.schedule);
   }
 
-  OptState count;                    // i32: updates so far; empty for a constant rate
+  OptState count;  // i32: updates so far; empty for a constant rate
   Ref<Schedule> schedule;
 };
 

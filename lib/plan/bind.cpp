@@ -58,7 +58,8 @@ class Binder {
     } else if (kind == NodeKind::input) {
       binding.root = copy(value, false);
     } else if (const auto it = claimed_.find(root); it != claimed_.end()) {
-      if (result_.outputs[it->second].kind == OutputKind::computed) binding = {OutputKind::output, root, static_cast<int>(it->second)};
+      if (result_.outputs[it->second].kind == OutputKind::computed)
+        binding = {OutputKind::output, root, static_cast<int>(it->second)};
       else binding.root = copy(value, false);
     }
     if (binding.kind == OutputKind::computed) claimed_.emplace(binding.root, output);
@@ -109,7 +110,8 @@ class Binder {
     for (const uint32_t reader : readers_[input])
       if (reader != root.node && reaches(vertex(root.node), vertex(reader))) return false;
     if (std::ranges::find(readers_[input], root.node) == readers_[input].end()) return true;
-    if (!loop_role(g, writer).fits || writer.op->family == Family::reduce || writer.op->name == "random_bits") return false;
+    if (!loop_role(g, writer).fits || writer.op->family == Family::reduce || writer.op->name == "random_bits")
+      return false;
     for (const Value v : writer.inputs)
       if (root_of(v).node == input && !result_.views.is_whole(v)) return false;
     return true;
@@ -132,8 +134,10 @@ class Binder {
 
   Value copy(Value value, bool apart) {
     const uint32_t node = static_cast<uint32_t>(result_.graph.nodes.size());
-    result_.graph.nodes.push_back({.op = &copy_op, .attrs = CopyAttrs{.tag = static_cast<int>(node), .apart = apart},
-                                   .inputs = {value}, .types = {result_.graph.type(value)}});
+    result_.graph.nodes.push_back({.op = &copy_op,
+                                   .attrs = CopyAttrs{.tag = static_cast<int>(node), .apart = apart},
+                                   .inputs = {value},
+                                   .types = {result_.graph.type(value)}});
     successors_.emplace_back();
     connect(node);
     if (const auto it = writer_.find(root_of(value).node); it != writer_.end()) before(node, it->second);
@@ -142,10 +146,10 @@ class Binder {
 
   Bound result_;
   std::vector<std::vector<size_t>> successors_;
-  std::map<uint32_t, std::vector<uint32_t>> readers_;   // of a root: the nodes that compute from it
+  std::map<uint32_t, std::vector<uint32_t>> readers_;  // of a root: the nodes that compute from it
   std::map<uint32_t, int> input_index_;
-  std::map<uint32_t, uint32_t> writer_;                 // of an aliased input
-  std::map<Value, size_t> claimed_;                     // roots that are computed in an output's or an input's Buffer
+  std::map<uint32_t, uint32_t> writer_;  // of an aliased input
+  std::map<Value, size_t> claimed_;      // roots that are computed in an output's or an input's Buffer
 };
 
 void check_aliases(const Graph& graph, const std::vector<Alias>& aliases) {

@@ -4,7 +4,8 @@
 
 namespace nnx::plan {
 
-CopyKernel::CopyKernel(Type type, std::vector<int64_t> strides) : type_(std::move(type)), strides_(std::move(strides)) {}
+CopyKernel::CopyKernel(Type type, std::vector<int64_t> strides)
+    : type_(std::move(type)), strides_(std::move(strides)) {}
 
 void CopyKernel::copy(int dim, const std::byte* from, std::byte*& to) const {
   const size_t element = size_of(type_.dtype);

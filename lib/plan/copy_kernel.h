@@ -8,8 +8,8 @@ namespace nnx::plan {
 
 class CopyKernel : public kernels::Kernel {
  public:
-  CopyKernel(Type type, std::vector<int64_t> strides);   // strides of the source, in elements
-  void run(void* const* args) const override;            // source (at the view's offset), result
+  CopyKernel(Type type, std::vector<int64_t> strides);  // strides of the source, in elements
+  void run(void* const* args) const override;           // source (at the view's offset), result
   std::string name() const override { return "copy"; }
   double bytes() const override { return 2.0 * static_cast<double>(type_.bytes()); }
 

@@ -37,8 +37,7 @@ std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
 std::optional<Value> other_operand(const Bound& bound, const Node& node, Value mine) {
   if (node.inputs.size() != 2) return std::nullopt;
   for (size_t i = 0; i < 2; ++i)
-    if (bound.views.root(node.inputs[i]) == mine && bound.views.is_whole(node.inputs[i]))
-      return node.inputs[1 - i];
+    if (bound.views.root(node.inputs[i]) == mine && bound.views.is_whole(node.inputs[i])) return node.inputs[1 - i];
   return std::nullopt;
 }
 

@@ -6,8 +6,8 @@
 
 namespace nnx::plan {
 
-// The elementwise nodes that the product of node `dot` absorbs, in order; empty when none do. Only values that nobody else
-// reads are absorbed. `generated` as of generated_nodes(): such operands are in no storage.
+// The elementwise nodes that the product of node `dot` absorbs, in order; empty when none do. Only values that nobody
+// else reads are absorbed. `generated` as of generated_nodes(): such operands are in no storage.
 std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>& generated, uint32_t dot);
 
 // What such a chain means: sets bias, activation and residual of `spec` and gives the operands.

@@ -9,12 +9,10 @@ namespace nnx {
 namespace {
 
 // The most recently used plans, by hash; the entries of one hash are compared by key.
-template <class Key>
-class PlanCache {
+template <class Key> class PlanCache {
  public:
   // `same(key)` finds the entry; `make()` gives the Key and the Plan of a new one.
-  template <class Same, class Make>
-  std::shared_ptr<Plan> get(uint64_t hash, Same&& same, Make&& make) {
+  template <class Same, class Make> std::shared_ptr<Plan> get(uint64_t hash, Same&& same, Make&& make) {
     const auto [first, last] = by_hash_.equal_range(hash);
     for (auto it = first; it != last; ++it)
       if (same(it->second->key)) {
@@ -71,7 +69,8 @@ Graph graph_of(const OpDef& op, const Attrs& attrs, std::span<const Array> input
     graph.inputs.push_back(input);
     node.inputs.push_back(input);
   }
-  for (uint32_t out = 0; out < types.size(); ++out) graph.outputs.push_back({static_cast<uint32_t>(inputs.size()), out});
+  for (uint32_t out = 0; out < types.size(); ++out)
+    graph.outputs.push_back({static_cast<uint32_t>(inputs.size()), out});
   graph.nodes.push_back(std::move(node));
   return graph;
 }

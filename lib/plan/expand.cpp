@@ -15,7 +15,8 @@ bool needs_expansion(const Graph& graph, const Node& node) {
   if (has_native_kernel(*node.op, node.attrs, input_types(graph, node), node.types)) return false;
   if (node.op->expand) return true;
   fail(ErrorKind::internal,
-       {.where = "plan", .message = fmt::format("no kernel and no expansion for {} -> {}", node.op->name, node.types[0].to_string())});
+       {.where = "plan",
+        .message = fmt::format("no kernel and no expansion for {} -> {}", node.op->name, node.types[0].to_string())});
 }
 
 Array finite_check(const Array& value) { return is_floating(value.dtype()) ? all(is_finite(value)) : Array(); }
@@ -23,9 +24,12 @@ Array finite_check(const Array& value) { return is_floating(value.dtype()) ? all
 }  // namespace
 
 Graph expand(const Graph& graph) {
-  Graph expanded = graph.guards.empty() ? graph : rebuild(graph, [](const Node& node, std::span<const Array> in) {
-    return emit(*node.op, node.attrs, in);
-  }, finite_check);
+  Graph expanded =
+      graph.guards.empty()
+          ? graph
+          : rebuild(
+                graph, [](const Node& node, std::span<const Array> in) { return emit(*node.op, node.attrs, in); },
+                finite_check);
   // An expansion may use ops that expand in turn; a cycle among expansions would never end.
   for (int depth = 0; depth < 16; ++depth) {
     bool changed = false;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "plan/epilogue.h"
@@ -11,8 +12,9 @@ namespace {
 // A loop keeps a tile of each value it loads or computes in L1: more values would leave it.
 constexpr size_t loop_limit = 64;
 
-// Greedy merging of groups of one iteration space, in the order of the nodes. Two groups may become one when no third one
-// must run between them; `before_`/`after_` hold what must run around each group, the guards being a group without nodes.
+// Greedy merging of groups of one iteration space, in the order of the nodes. Two groups may become one when no third
+// one must run between them; `before_`/`after_` hold what must run around each group, the guards being a group without
+// nodes.
 class Fuser {
  public:
   explicit Fuser(const Bound& bound)
@@ -141,7 +143,8 @@ class Fuser {
   }
 
   bool try_merge(uint32_t a, uint32_t b) {
-    if (a == b || kinds_[a] != GroupKind::loop || kinds_[b] != GroupKind::loop || is_apart(a) || is_apart(b)) return false;
+    if (a == b || kinds_[a] != GroupKind::loop || kinds_[b] != GroupKind::loop || is_apart(a) || is_apart(b))
+      return false;
     if (bound_.roles[members_[a].front()].space != bound_.roles[members_[b].front()].space) return false;
     std::vector<uint32_t> members;
     std::ranges::merge(members_[a], members_[b], std::back_inserter(members));
@@ -157,7 +160,8 @@ class Fuser {
     for (const uint32_t n : members_[b]) owner_[n] = a;
     members_[a] = std::move(members);
     members_[b].clear();
-    const auto take_over = [&](std::set<uint32_t>& mine, std::set<uint32_t>& theirs, std::vector<std::set<uint32_t>>& back) {
+    const auto take_over = [&](std::set<uint32_t>& mine, std::set<uint32_t>& theirs,
+                               std::vector<std::set<uint32_t>>& back) {
       for (const uint32_t other : theirs) {
         back[other].erase(b);
         if (other != a) {
@@ -199,17 +203,18 @@ class Fuser {
   }
 
   void merge_all(const std::vector<uint32_t>& nodes) {
-    std::vector<uint32_t> distinct;   // groups that could not be merged so far
+    std::vector<uint32_t> distinct;  // groups that could not be merged so far
     for (const uint32_t node : nodes) {
       const uint32_t group = owner_[node];
       const bool known = std::ranges::find(distinct, group) != distinct.end();
-      if (!known && !std::ranges::any_of(distinct, [&](uint32_t other) { return try_merge(other, group); })) distinct.push_back(group);
+      if (!known && !std::ranges::any_of(distinct, [&](uint32_t other) { return try_merge(other, group); }))
+        distinct.push_back(group);
     }
   }
 
   // Groups in the order of their first member, with what others read of them.
   std::vector<Group> groups() const {
-    std::vector<bool> needed(graph_.nodes.size(), false);   // by another group, or from outside
+    std::vector<bool> needed(graph_.nodes.size(), false);  // by another group, or from outside
     for (const OutputBinding& o : bound_.outputs)
       if (o.kind == OutputKind::computed || o.kind == OutputKind::aliased) needed[o.root.node] = true;
     for (const Guard& g : graph_.guards) needed[root_of(g.value).node] = true;
@@ -240,11 +245,11 @@ class Fuser {
   const Bound& bound_;
   const Graph& graph_;
   std::vector<bool> generated_, stored_;
-  std::vector<uint32_t> owner_;                  // the group of a node
-  std::vector<std::vector<uint32_t>> members_;   // the nodes of a group, ascending; empty when merged away
+  std::vector<uint32_t> owner_;                 // the group of a node
+  std::vector<std::vector<uint32_t>> members_;  // the nodes of a group, ascending; empty when merged away
   std::vector<GroupKind> kinds_;
   std::vector<std::set<uint32_t>> before_, after_;
-  std::vector<uint32_t> seen_;                   // the last search that came by a group
+  std::vector<uint32_t> seen_;  // the last search that came by a group
   uint32_t search_ = 0;
 };
 

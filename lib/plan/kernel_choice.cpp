@@ -20,9 +20,11 @@ std::vector<DType> dtypes_of(std::span<const Type> types) {
 // A reference kernel as a Kernel, for ops and dtypes that have no fast one.
 class ReferenceKernel : public kernels::Kernel {
  public:
-  ReferenceKernel(const Node& node, std::vector<Type> in) : op_(*node.op), attrs_(node.attrs), in_(std::move(in)), out_(node.types) {}
+  ReferenceKernel(const Node& node, std::vector<Type> in)
+      : op_(*node.op), attrs_(node.attrs), in_(std::move(in)), out_(node.types) {}
   void run(void* const* args) const override {
-    reference::run(op_, attrs_, in_, {const_cast<const void* const*>(args), in_.size()}, out_, {args + in_.size(), out_.size()});
+    reference::run(op_, attrs_, in_, {const_cast<const void* const*>(args), in_.size()}, out_,
+                   {args + in_.size(), out_.size()});
   }
   std::string name() const override { return "reference " + std::string(op_.name); }
   double bytes() const override {
@@ -40,7 +42,7 @@ class ReferenceKernel : public kernels::Kernel {
 
 struct Run {
   int64_t size = 1;
-  int64_t stride = 0;   // 0 when size is 1
+  int64_t stride = 0;  // 0 when size is 1
 };
 
 // Dimensions `dims` as one dimension, or none when they do not lie evenly.
@@ -61,12 +63,12 @@ std::optional<kernels::MatmulSpec::Operand> matrix(const Shape& shape, const Vie
   const auto b = merged(shape, view, batch), r = merged(shape, view, rows), c = merged(shape, view, cols);
   if (!b || !r || !c || b->stride < 0 || (b->size > 1 && b->stride == 0)) return std::nullopt;
   if (r->size == 1 && c->size == 1) return kernels::MatmulSpec::Operand{b->stride, 1, 1};
-  if (r->size == 1)   // a vector: strided ones are columns of a column-major matrix
-    return c->stride == 1 ? std::optional(kernels::MatmulSpec::Operand{b->stride, c->size, 1})
+  if (r->size == 1)  // a vector: strided ones are columns of a column-major matrix
+    return c->stride == 1  ? std::optional(kernels::MatmulSpec::Operand{b->stride, c->size, 1})
            : c->stride > 0 ? std::optional(kernels::MatmulSpec::Operand{b->stride, 1, c->stride})
                            : std::nullopt;
   if (c->size == 1)
-    return r->stride == 1 ? std::optional(kernels::MatmulSpec::Operand{b->stride, 1, r->size})
+    return r->stride == 1  ? std::optional(kernels::MatmulSpec::Operand{b->stride, 1, r->size})
            : r->stride > 0 ? std::optional(kernels::MatmulSpec::Operand{b->stride, r->stride, 1})
                            : std::nullopt;
   if ((c->stride == 1 && r->stride >= c->size) || (r->stride == 1 && c->stride >= r->size))
@@ -97,7 +99,8 @@ bool is_instruction(const OpDef& op, std::span<const Type> in, std::span<const T
 
 bool is_reduction(const OpDef& op, std::span<const Type> in) {
   const bool logical = op.name == "reduce_and" || op.name == "reduce_or";
-  const bool numeric = op.name == "reduce_sum" || op.name == "reduce_prod" || op.name == "reduce_max" || op.name == "reduce_min";
+  const bool numeric =
+      op.name == "reduce_sum" || op.name == "reduce_prod" || op.name == "reduce_max" || op.name == "reduce_min";
   if (!logical && !numeric) return false;
   return logical ? in[0].dtype == DType::boolean
                  : in[0].dtype == DType::f32 || in[0].dtype == DType::i32 || in[0].dtype == DType::u32;
@@ -105,7 +108,7 @@ bool is_reduction(const OpDef& op, std::span<const Type> in) {
 
 bool has_native_kernel(const OpDef& op, const Attrs& attrs, std::span<const Type> in, std::span<const Type> out) {
   if (is_instruction(op, in, out) || is_reduction(op, in)) return true;
-  if (!op.expand && reference::has_kernel(op)) return true;   // whether there is a faster one is asked later
+  if (!op.expand && reference::has_kernel(op)) return true;  // whether there is a faster one is asked later
   return kernels::make_kernel(op, attrs, in, out, 1) != nullptr;
 }
 
@@ -117,16 +120,19 @@ bool is_matmul(const Graph& graph, const Node& node) {
 std::vector<int> free_dims(int rank, const std::vector<int>& batch, const std::vector<int>& contract) {
   std::vector<int> dims;
   for (int d = 0; d < rank; ++d)
-    if (std::ranges::find(batch, d) == batch.end() && std::ranges::find(contract, d) == contract.end()) dims.push_back(d);
+    if (std::ranges::find(batch, d) == batch.end() && std::ranges::find(contract, d) == contract.end())
+      dims.push_back(d);
   return dims;
 }
 
 std::optional<kernels::MatmulSpec::Operand> matmul_lhs(const DotAttrs& dims, const Shape& shape, const View& view) {
-  return matrix(shape, view, dims.lhs_batch, free_dims(shape.rank(), dims.lhs_batch, dims.lhs_contract), dims.lhs_contract);
+  return matrix(shape, view, dims.lhs_batch, free_dims(shape.rank(), dims.lhs_batch, dims.lhs_contract),
+                dims.lhs_contract);
 }
 
 std::optional<kernels::MatmulSpec::Operand> matmul_rhs(const DotAttrs& dims, const Shape& shape, const View& view) {
-  return matrix(shape, view, dims.rhs_batch, dims.rhs_contract, free_dims(shape.rank(), dims.rhs_batch, dims.rhs_contract));
+  return matrix(shape, view, dims.rhs_batch, dims.rhs_contract,
+                free_dims(shape.rank(), dims.rhs_batch, dims.rhs_contract));
 }
 
 kernels::MatmulSpec matmul_spec(const Graph& graph, const Node& node, const View& lhs, const View& rhs) {
@@ -147,9 +153,10 @@ kernels::MatmulSpec matmul_spec(const Graph& graph, const Node& node, const View
 
 NodeKernel make_node_kernel(const Graph& graph, const Node& node, const std::vector<View>& views, int threads) {
   const std::vector<Type> in = input_types(graph, node);
-  if (node.op == &copy_op)   // of a dtype that no loop takes
+  if (node.op == &copy_op)  // of a dtype that no loop takes
     return {std::make_unique<CopyKernel>(node.types[0], views[0].strides), true};
-  if (auto kernel = kernels::make_kernel(*node.op, node.attrs, in, node.types, threads)) return {std::move(kernel), false};
+  if (auto kernel = kernels::make_kernel(*node.op, node.attrs, in, node.types, threads))
+    return {std::move(kernel), false};
   check(reference::has_kernel(*node.op), "a node without a kernel reached the plan");
   return {std::make_unique<ReferenceKernel>(node, in), true};
 }

@@ -14,7 +14,9 @@ namespace {
 // A concrete Array of one value.
 Array filled(const Type& type, double value) {
   const BufferRef buffer = Buffer::allocate(type.bytes());
-  const auto fill = [&](auto zero) { std::fill_n(buffer->as<decltype(zero)>(), type.size(), static_cast<decltype(zero)>(value)); };
+  const auto fill = [&](auto zero) {
+    std::fill_n(buffer->as<decltype(zero)>(), type.size(), static_cast<decltype(zero)>(value));
+  };
   switch (type.dtype) {
     case DType::f32: fill(0.0f); break;
     case DType::f64: fill(0.0); break;
@@ -37,7 +39,8 @@ class Recorder {
   static Array copied(const Array& array) { return emit1(copy_op, CopyAttrs{}, {array}); }
   // What a kernel that walks rows only reads. Constants that loops would make as they go are made once, here.
   Array contiguous(const Array& array) const {
-    if (const auto it = fills_.find(array.value()); it != fills_.end() && !array.concrete() && array.type().bytes() <= constant_limit)
+    if (const auto it = fills_.find(array.value());
+        it != fills_.end() && !array.concrete() && array.type().bytes() <= constant_limit)
       return filled(array.type(), it->second);
     return is_contiguous(view(array), array.shape()) ? array : copied(array);
   }
@@ -62,8 +65,8 @@ Node transpose_node(const Array& result, const std::vector<int>& permutation) {
 }
 
 // The operand with its dimensions in the order (batch, a, b), contiguous; the dims lists are renumbered to match.
-Array arranged(Recorder& recorder, const Array& operand, std::vector<int>& batch, std::vector<int> a, std::vector<int> b,
-               std::vector<int>& contract) {
+Array arranged(Recorder& recorder, const Array& operand, std::vector<int>& batch, std::vector<int> a,
+               std::vector<int> b, std::vector<int>& contract) {
   std::vector<int> permutation = batch;
   permutation.insert(permutation.end(), a.begin(), a.end());
   permutation.insert(permutation.end(), b.begin(), b.end());
@@ -82,11 +85,13 @@ Arrays lay_out_matmul(Recorder& recorder, const Node& node, Array lhs, Array rhs
   DotAttrs dims = node.attrs.as<DotAttrs>();
   if (!matmul_lhs(dims, lhs.shape(), recorder.view(lhs))) {
     const std::vector<int> contract = dims.lhs_contract;
-    lhs = arranged(recorder, lhs, dims.lhs_batch, free_dims(lhs.rank(), dims.lhs_batch, contract), contract, dims.lhs_contract);
+    lhs = arranged(recorder, lhs, dims.lhs_batch, free_dims(lhs.rank(), dims.lhs_batch, contract), contract,
+                   dims.lhs_contract);
   }
   if (!matmul_rhs(dims, rhs.shape(), recorder.view(rhs))) {
     const std::vector<int> contract = dims.rhs_contract;
-    rhs = arranged(recorder, rhs, dims.rhs_batch, contract, free_dims(rhs.rank(), dims.rhs_batch, contract), dims.rhs_contract);
+    rhs = arranged(recorder, rhs, dims.rhs_batch, contract, free_dims(rhs.rank(), dims.rhs_batch, contract),
+                   dims.rhs_contract);
   }
   return emit(*node.op, dims, Arrays{lhs, rhs});
 }

@@ -40,7 +40,8 @@ bool flows(const Bound& bound, uint32_t reader, Value value) {
   const uint32_t producer = bound.views.root(value).node;
   const LoopRole &from = bound.roles[producer], &to = bound.roles[reader];
   // Both walk the same space unless a reshape lies between them. A reduction's result is there only after its loop.
-  if (!from.fits || !to.fits || from.space != to.space || bound.graph.nodes[producer].op->family == Family::reduce) return false;
+  if (!from.fits || !to.fits || from.space != to.space || bound.graph.nodes[producer].op->family == Family::reduce)
+    return false;
   return bound.graph.nodes[reader].op->name != "random_bits" && bound.views.is_whole(value);
 }
 
@@ -51,7 +52,7 @@ std::vector<bool> generated_nodes(const Bound& bound) {
   for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
     const Node& node = graph.nodes[i];
     if (!bound.roles[i].fits || node.op->family == Family::reduce || node.op == &copy_op) continue;
-    if (node.inputs.empty()) {   // fill, iota
+    if (node.inputs.empty()) {  // fill, iota
       generated[i] = true;
       cost[i] = 1;
       continue;

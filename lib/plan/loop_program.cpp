@@ -1,8 +1,8 @@
 #include "plan/loop_program.h"
 
 #include <algorithm>
-#include <limits>
 #include <cstring>
+#include <limits>
 #include <map>
 
 #include "base/error.h"
@@ -50,7 +50,8 @@ class Builder {
   View loaded_view(uint32_t n, Value v) const {
     View view = bound_.views.at(graph_, v);
     // A key is read as a whole by every element of the draw.
-    if (graph_.nodes[n].op->name == "random_bits") view.strides.assign(static_cast<size_t>(program_.loop.dims.rank()), 0);
+    if (graph_.nodes[n].op->name == "random_bits")
+      view.strides.assign(static_cast<size_t>(program_.loop.dims.rank()), 0);
     else view.strides = squeezed(view.strides, graph_.type(v).shape);
     return view;
   }
@@ -131,7 +132,9 @@ std::vector<std::vector<int64_t>*> stride_lists(kernels::FusedLoop& loop) {
   return lists;
 }
 
-void move_to_back(std::vector<int64_t>& list, size_t d) { std::rotate(list.begin() + static_cast<int64_t>(d), list.begin() + static_cast<int64_t>(d) + 1, list.end()); }
+void move_to_back(std::vector<int64_t>& list, size_t d) {
+  std::rotate(list.begin() + static_cast<int64_t>(d), list.begin() + static_cast<int64_t>(d) + 1, list.end());
+}
 
 // What an empty sum and its like are, in bytes of the dtype.
 class EmptyLoop : public kernels::Kernel {
@@ -140,7 +143,8 @@ class EmptyLoop : public kernels::Kernel {
     const kernels::FusedLoop& loop = program.loop;
     for (const kernels::LoopOutput& output : loop.outputs) {
       const size_t reg = static_cast<size_t>(output.reg);
-      Store store{reg < loop.inputs.size() ? loop.inputs[reg].dtype : loop.code[reg - loop.inputs.size()].dtype, 1, output.reduce};
+      Store store{reg < loop.inputs.size() ? loop.inputs[reg].dtype : loop.code[reg - loop.inputs.size()].dtype, 1,
+                  output.reduce};
       for (int d = 0; d < loop.dims.rank(); ++d)
         if (output.reduce == Reduce::none || output.strides[static_cast<size_t>(d)] != 0) store.count *= loop.dims[d];
       stores_.push_back(store);
@@ -150,8 +154,10 @@ class EmptyLoop : public kernels::Kernel {
     for (size_t i = 0; i < stores_.size(); ++i) {
       const Store& s = stores_[i];
       void* to = args[inputs_ + i];
-      if (s.dtype == DType::f32) fill<float>(to, s, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity());
-      if (s.dtype == DType::i32) fill<int32_t>(to, s, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min());
+      if (s.dtype == DType::f32)
+        fill<float>(to, s, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity());
+      if (s.dtype == DType::i32)
+        fill<int32_t>(to, s, std::numeric_limits<int32_t>::max(), std::numeric_limits<int32_t>::min());
       if (s.dtype == DType::u32) fill<uint32_t>(to, s, std::numeric_limits<uint32_t>::max(), 0);
       if (s.dtype == DType::boolean) fill<bool>(to, s, true, false);
     }
@@ -164,10 +170,11 @@ class EmptyLoop : public kernels::Kernel {
     int64_t count;
     Reduce reduce;
   };
-  template <class T>
-  static void fill(void* to, const Store& s, T most, T least) {
+  template <class T> static void fill(void* to, const Store& s, T most, T least) {
     const T value = s.reduce == Reduce::prod || s.reduce == Reduce::logical_and ? T(1)
-                    : s.reduce == Reduce::max ? least : s.reduce == Reduce::min ? most : T(0);
+                    : s.reduce == Reduce::max                                   ? least
+                    : s.reduce == Reduce::min                                   ? most
+                                                                                : T(0);
     std::fill_n(static_cast<T*>(to), s.count, value);
   }
   size_t inputs_;

@@ -8,8 +8,8 @@ namespace nnx::plan {
 
 struct LoopProgram {
   kernels::FusedLoop loop;
-  std::vector<View> inputs;      // where each input register is loaded from
-  std::vector<Value> outputs;    // what each store is
+  std::vector<View> inputs;    // where each input register is loaded from
+  std::vector<Value> outputs;  // what each store is
 };
 LoopProgram loop_program(const Bound& bound, const Group& group);
 

@@ -16,8 +16,8 @@
 
 namespace nnx::plan {
 
-// ---- linearize.cpp: the same Graph with its nodes in the order of a depth-first walk from outputs, then guards; inputs
-// first. Unreached nodes are dropped.
+// ---- linearize.cpp: the same Graph with its nodes in the order of a depth-first walk from outputs, then guards;
+// inputs first. Unreached nodes are dropped.
 Graph linearize(const Graph& graph);
 
 // ---- expand.cpp: ops without a kernel for their types replaced by their expansion; guards replaced by bool scalars
@@ -32,12 +32,12 @@ Graph layout(const Graph& graph);
 
 // ---- bind.cpp: where outputs go, and what must run before what.
 enum class OutputKind {
-  computed,    // `root` is computed in the output's own Buffer
-  aliased,     // `root` is computed in the Buffer of input `index`
-  unchanged,   // aliased to input `index`, and is that input
-  input,       // shares the Buffer of input `index`
-  constant,    // shares the Buffer of constant node `root`
-  output,      // shares the Buffer of output `index`
+  computed,   // `root` is computed in the output's own Buffer
+  aliased,    // `root` is computed in the Buffer of input `index`
+  unchanged,  // aliased to input `index`, and is that input
+  input,      // shares the Buffer of input `index`
+  constant,   // shares the Buffer of constant node `root`
+  output,     // shares the Buffer of output `index`
 };
 struct OutputBinding {
   OutputKind kind = OutputKind::computed;
@@ -45,21 +45,21 @@ struct OutputBinding {
   int index = -1;
 };
 struct Order {
-  uint32_t first, then;   // nodes
+  uint32_t first, then;  // nodes
 };
 // How a node takes part in fused loops: elementwise nodes and reductions of dtypes that loops take.
 struct LoopRole {
   bool fits = false;
-  Shape space = {};       // the shape of what it reads, without dimensions of size 1
+  Shape space = {};  // the shape of what it reads, without dimensions of size 1
 };
 LoopRole loop_role(const Graph& graph, const Node& node);
 struct Bound {
-  Graph graph = {};                       // with copies appended for outputs
+  Graph graph = {};  // with copies appended for outputs
   Views views = {};
-  std::vector<LoopRole> roles = {};       // of each node
+  std::vector<LoopRole> roles = {};  // of each node
   std::vector<OutputBinding> outputs = {};
-  std::vector<Order> order = {};          // readers of an aliased input before its writer
-  std::vector<std::string> copied = {};   // aliases that cost a copy, as text
+  std::vector<Order> order = {};         // readers of an aliased input before its writer
+  std::vector<std::string> copied = {};  // aliases that cost a copy, as text
 };
 Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place);
 
@@ -67,14 +67,14 @@ Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place);
 enum class GroupKind { loop, matmul, kernel };
 struct Group {
   GroupKind kind = GroupKind::kernel;
-  std::vector<uint32_t> nodes = {};   // what it evaluates, ascending; generated nodes may be in several groups
-  std::vector<Value> outputs = {};    // what it stores
+  std::vector<uint32_t> nodes = {};  // what it evaluates, ascending; generated nodes may be in several groups
+  std::vector<Value> outputs = {};   // what it stores
 };
 std::vector<Group> fuse(const Bound& bound, bool enabled);
 
 // ---- loop_nodes.cpp: what may be part of a fused loop.
-// Whether `value` can reach node `reader` in a register when both are in one loop: it is computed element by element over
-// the reader's own space.
+// Whether `value` can reach node `reader` in a register when both are in one loop: it is computed element by element
+// over the reader's own space.
 bool flows(const Bound& bound, uint32_t reader, Value value);
 // Per node: whether it is generated from counters and scalars alone, so that every reader computes it again rather than
 // read it from memory (dropout masks, constants).
@@ -87,18 +87,19 @@ struct Schedule {
   size_t before_guards = 0;
 };
 Schedule schedule(const Bound& bound, std::vector<Group> groups);
-// For each group those that must run before it; the last entry is the guards, which must run before groups that write state.
+// For each group those that must run before it; the last entry is the guards, which must run before groups that write
+// state.
 std::vector<std::vector<uint32_t>> predecessors(const Bound& bound, const std::vector<Group>& groups);
 
 // ---- place.cpp: offsets, 64-byte aligned, such that blocks alive at the same time do not overlap.
 struct Block {
   size_t bytes = 0;
-  int first = 0, last = 0;         // steps, both included
+  int first = 0, last = 0;  // steps, both included
 };
 struct Placement {
   std::vector<size_t> offsets;
-  size_t bytes = 0;                // of the arena
-  size_t live_bytes = 0;           // the largest sum of blocks alive at once
+  size_t bytes = 0;       // of the arena
+  size_t live_bytes = 0;  // the largest sum of blocks alive at once
 };
 Placement place(const std::vector<Block>& blocks);
 

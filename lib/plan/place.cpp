@@ -30,7 +30,7 @@ Placement place(const std::vector<Block>& blocks) {
   std::ranges::stable_sort(by_size, std::greater{}, [&](size_t i) { return blocks[i].bytes; });
 
   Placement result{.offsets = std::vector<size_t>(blocks.size(), 0), .live_bytes = live_maximum(blocks)};
-  std::vector<size_t> placed;   // ascending offsets
+  std::vector<size_t> placed;  // ascending offsets
   for (const size_t i : by_size) {
     if (blocks[i].bytes == 0) continue;
     const size_t size = (blocks[i].bytes + alignment - 1) / alignment * alignment;

@@ -22,12 +22,12 @@ struct BoundStep {
 // A pointer that is set again at each run, from the Buffer of an input or an output.
 struct Patch {
   size_t argument;
-  size_t slot;       // inputs, then outputs
+  size_t slot;  // inputs, then outputs
   int64_t byte_offset;
 };
 
 struct GuardCheck {
-  size_t argument;   // of the bool scalar
+  size_t argument;  // of the bool scalar
   std::string name;
 };
 
@@ -37,8 +37,8 @@ struct Plan::Impl {
   PlanReport report;
   std::vector<Type> input_types, output_types;
   std::vector<OutputBinding> outputs;
-  std::vector<BufferRef> constants;        // per output that shares one
-  std::vector<BufferRef> kept;             // constants that steps read
+  std::vector<BufferRef> constants;  // per output that shares one
+  std::vector<BufferRef> kept;       // constants that steps read
   std::vector<kernels::KernelPtr> kernels;
   BufferRef arena;
   std::vector<void*> arguments;
@@ -46,8 +46,8 @@ struct Plan::Impl {
   std::vector<BoundStep> steps;
   size_t before_guards = 0;
   std::vector<GuardCheck> guards;
-  std::vector<void*> slots;                // this run's Buffers
-  std::vector<BufferRef> detached;         // per output: its new Buffer, when an alias must not write into the old one
+  std::vector<void*> slots;         // this run's Buffers
+  std::vector<BufferRef> detached;  // per output: its new Buffer, when an alias must not write into the old one
 
   void bind_inputs(std::span<BufferRef* const> inputs);
   void bind_outputs(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs_given);
@@ -59,7 +59,8 @@ void Plan::Impl::bind_inputs(std::span<BufferRef* const> inputs) {
   check(inputs.size() == input_types.size(), "a plan was run with a wrong number of inputs");
   for (size_t i = 0; i < inputs.size(); ++i) {
     const BufferRef& buffer = *inputs[i];
-    check(buffer && buffer->bytes() >= input_types[i].bytes(), "a plan was run with an input that is missing or too small");
+    check(buffer && buffer->bytes() >= input_types[i].bytes(),
+          "a plan was run with an input that is missing or too small");
     slots[i] = buffer->data();
   }
 }
@@ -95,7 +96,8 @@ void Plan::Impl::share_outputs(std::span<BufferRef* const> inputs, std::span<Buf
     const auto index = static_cast<size_t>(binding.index);
     if (binding.kind == OutputKind::aliased) {
       if (detached[o]) *inputs[index] = std::move(detached[o]);
-    } else if (binding.kind == OutputKind::input || binding.kind == OutputKind::output || binding.kind == OutputKind::constant) {
+    } else if (binding.kind == OutputKind::input || binding.kind == OutputKind::output ||
+               binding.kind == OutputKind::constant) {
       const BufferRef& shared = binding.kind == OutputKind::input    ? *inputs[index]
                                 : binding.kind == OutputKind::output ? given[index]
                                                                      : constants[o];
@@ -128,11 +130,13 @@ namespace {
 // Gives every stored value its place: an external Buffer, a constant, or a block of the arena.
 class Assembler {
  public:
-  Assembler(const Bound& bound, std::vector<Step> steps) : bound_(bound), graph_(bound.graph), steps_(std::move(steps)) {
+  Assembler(const Bound& bound, std::vector<Step> steps)
+      : bound_(bound), graph_(bound.graph), steps_(std::move(steps)) {
     for (size_t i = 0; i < graph_.inputs.size(); ++i) slot_[graph_.inputs[i]] = i;
     for (size_t o = 0; o < bound.outputs.size(); ++o) {
       const OutputKind kind = bound.outputs[o].kind;
-      if (kind == OutputKind::computed || kind == OutputKind::aliased) slot_[bound.outputs[o].root] = graph_.inputs.size() + o;
+      if (kind == OutputKind::computed || kind == OutputKind::aliased)
+        slot_[bound.outputs[o].root] = graph_.inputs.size() + o;
     }
   }
 
@@ -201,7 +205,7 @@ class Assembler {
   std::vector<Step> steps_;
   std::vector<size_t> starts_;
   std::map<Value, size_t> slot_, block_;
-  std::map<size_t, size_t> scratch_;   // step to block
+  std::map<size_t, size_t> scratch_;  // step to block
   std::vector<Block> blocks_;
 };
 

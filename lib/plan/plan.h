@@ -4,7 +4,8 @@
 //   plan->run({&state_buffer, &x_buffer}, outputs);
 //
 // - run() walks an array of steps: no allocation of ours, no lookup, no graph.
-// - An aliased output is written into its input's Buffer. When somebody else still holds that Buffer (use_count > 1) a new
+// - An aliased output is written into its input's Buffer. When somebody else still holds that Buffer (use_count > 1) a
+// new
 //   one is made for the result and put into the caller's holder: what others hold never changes.
 // - Guards run before the first aliased write: when a guarded value is not finite, run() throws ErrorKind::numeric with
 //   the guard's name and no input has changed.
@@ -23,30 +24,30 @@ namespace nnx {
 
 struct Alias {
   int output = 0;
-  int input = 0;   // of equal type
+  int input = 0;  // of equal type
 };
 
 struct PlanOptions {
-  int threads = 0;         // 0: kernels::max_threads()
-  bool fuse = true;        // off: one kernel an op, for tests
-  bool alias = true;       // off: aliased outputs are computed aside and copied, for tests
+  int threads = 0;    // 0: kernels::max_threads()
+  bool fuse = true;   // off: one kernel an op, for tests
+  bool alias = true;  // off: aliased outputs are computed aside and copied, for tests
 };
 
 // One step as it is reported.
 struct StepReport {
   std::string kernel;
-  std::vector<std::string> ops;   // the graph nodes it stands for
-  std::string result;             // types of its results
+  std::vector<std::string> ops;  // the graph nodes it stands for
+  std::string result;            // types of its results
   double flops = 0, bytes = 0;
   int threads = 1;
-  bool fallback = false;          // a reference kernel
-  bool aliased = false;           // writes state in place
+  bool fallback = false;  // a reference kernel
+  bool aliased = false;   // writes state in place
 };
 
 struct PlanReport {
   std::vector<StepReport> steps;
-  size_t arena_bytes = 0;         // temporaries
-  size_t live_bytes = 0;          // the largest sum of temporaries alive at once
+  size_t arena_bytes = 0;  // temporaries
+  size_t live_bytes = 0;   // the largest sum of temporaries alive at once
   size_t constant_bytes = 0, input_bytes = 0, output_bytes = 0;
   double flops = 0, bytes = 0;
   std::vector<std::string> copied_aliases;
@@ -55,15 +56,17 @@ struct PlanReport {
 
 class Plan {
  public:
-  static std::shared_ptr<Plan> compile(const Graph& graph, const std::vector<Alias>& aliases = {}, const PlanOptions& options = {});
+  static std::shared_ptr<Plan> compile(const Graph& graph, const std::vector<Alias>& aliases = {},
+                                       const PlanOptions& options = {});
   ~Plan();
 
   // inputs[i] points at the holder of graph input i; an aliased one may be replaced. outputs[o], for outputs without an
   // alias, is reused when this is its only holder and it fits, otherwise replaced; aliased ones are left alone.
+  // One holder may be given once only (two holders of one Buffer are fine), and none of `outputs` may be an input's.
   void run(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs);
 
   const PlanReport& report() const;
-  std::string to_string() const;                 // the report as text, for people
+  std::string to_string() const;  // the report as text, for people
   const std::vector<Type>& input_types() const;
   const std::vector<Type>& output_types() const;
 

@@ -1,4 +1,5 @@
-// rebuild() walks a Graph in order and records it anew, letting a pass replace nodes: the frame of Graph -> Graph passes.
+// rebuild() walks a Graph in order and records it anew, letting a pass replace nodes: the frame of Graph -> Graph
+// passes.
 //
 //   Graph without_casts = rebuild(graph, [](const Node& node, std::span<const Array> in) -> Arrays {
 //     return node.op->name == "cast" ? Arrays{in[0]} : emit(*node.op, node.attrs, in);

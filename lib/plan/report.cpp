@@ -16,8 +16,8 @@ std::string step_text(size_t number, const StepReport& step) {
   if (step.fallback) marks += " FALLBACK";
   std::string ops;
   for (const std::string& op : step.ops) ops += (ops.empty() ? "" : " ") + op;
-  return fmt::format("{:>4}  {:<40} {:>2} thr {:>10} {:>9.3f} MFLOP  -> {}{}\n      {}\n", number, step.kernel, step.threads,
-                     bytes_text(step.bytes), step.flops / 1e6, step.result, marks, ops);
+  return fmt::format("{:>4}  {:<40} {:>2} thr {:>10} {:>9.3f} MFLOP  -> {}{}\n      {}\n", number, step.kernel,
+                     step.threads, bytes_text(step.bytes), step.flops / 1e6, step.result, marks, ops);
 }
 
 }  // namespace
@@ -29,12 +29,13 @@ std::string to_string(const PlanReport& report) {
     text += step_text(i, report.steps[i]);
     fallbacks += report.steps[i].fallback;
   }
-  text += fmt::format("{} steps, up to {} threads, {:.3f} MFLOP, {} moved, {} on reference kernels\n", report.steps.size(),
-                      report.threads, report.flops / 1e6, bytes_text(report.bytes), fallbacks);
-  text += fmt::format("arena {} (alive at once {}), constants {}, inputs {}, outputs {}\n",
-                      bytes_text(static_cast<double>(report.arena_bytes)), bytes_text(static_cast<double>(report.live_bytes)),
-                      bytes_text(static_cast<double>(report.constant_bytes)), bytes_text(static_cast<double>(report.input_bytes)),
-                      bytes_text(static_cast<double>(report.output_bytes)));
+  text += fmt::format("{} steps, up to {} threads, {:.3f} MFLOP, {} moved, {} on reference kernels\n",
+                      report.steps.size(), report.threads, report.flops / 1e6, bytes_text(report.bytes), fallbacks);
+  text += fmt::format(
+      "arena {} (alive at once {}), constants {}, inputs {}, outputs {}\n",
+      bytes_text(static_cast<double>(report.arena_bytes)), bytes_text(static_cast<double>(report.live_bytes)),
+      bytes_text(static_cast<double>(report.constant_bytes)), bytes_text(static_cast<double>(report.input_bytes)),
+      bytes_text(static_cast<double>(report.output_bytes)));
   for (const std::string& alias : report.copied_aliases) text += fmt::format("copied, not in place: {}\n", alias);
   return text;
 }

@@ -20,7 +20,7 @@ std::vector<std::vector<uint32_t>> predecessors(const Bound& bound, const std::v
   const Graph& graph = bound.graph;
   const auto guards = static_cast<uint32_t>(groups.size());
   std::vector<uint32_t> stored_by(graph.nodes.size(), UINT32_MAX);
-  std::map<uint32_t, std::vector<uint32_t>> evaluated_by;   // nodes may be generated in several groups
+  std::map<uint32_t, std::vector<uint32_t>> evaluated_by;  // nodes may be generated in several groups
   for (uint32_t g = 0; g < guards; ++g) {
     for (const Value v : groups[g].outputs) stored_by[v.node] = g;
     for (const uint32_t n : groups[g].nodes) evaluated_by[n].push_back(g);

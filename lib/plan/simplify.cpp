@@ -38,10 +38,20 @@ void write_scalar(DType dtype, double value, void* data) {
 
 // Ops whose result every correct kernel gives to the last bit, so that folding one changes nothing.
 bool folds_exactly(std::string_view op) {
-  constexpr std::string_view exact[] = {"add", "sub", "mul", "div", "maximum", "minimum", "negative", "abs", "sqrt", "floor",
-                                        "ceil", "round", "cast", "select", "equal", "not_equal", "less", "less_equal",
-                                        "greater", "greater_equal", "bitwise_and", "bitwise_or", "bitwise_xor",
-                                        "bitwise_not", "shift_left", "shift_right_logical", "is_finite"};
+  constexpr std::string_view exact[] = {"add",         "sub",
+                                        "mul",         "div",
+                                        "maximum",     "minimum",
+                                        "negative",    "abs",
+                                        "sqrt",        "floor",
+                                        "ceil",        "round",
+                                        "cast",        "select",
+                                        "equal",       "not_equal",
+                                        "less",        "less_equal",
+                                        "greater",     "greater_equal",
+                                        "bitwise_and", "bitwise_or",
+                                        "bitwise_xor", "bitwise_not",
+                                        "shift_left",  "shift_right_logical",
+                                        "is_finite"};
   return std::ranges::find(exact, op) != std::end(exact);
 }
 
@@ -73,7 +83,8 @@ class Simplifier {
           if (const auto factor = exact_reciprocal(*divisor)) return {mul(in[0], fill(in[1].type(), *factor))};
     }
     const Arrays results = emit(*node.op, node.attrs, in);
-    if (node.op->name == "dot_general") products_[results[0].value()] = {node.attrs.as<DotAttrs>(), {in.begin(), in.end()}};
+    if (node.op->name == "dot_general")
+      products_[results[0].value()] = {node.attrs.as<DotAttrs>(), {in.begin(), in.end()}};
     return results;
   }
 
@@ -132,7 +143,7 @@ class Simplifier {
     }
     if (!same_type) return {};
     if (op == "cast" || op == "bitcast" || op == "reshape" || op == "broadcast_in_dim" || op == "slice") return in[0];
-    if (node.op->family == Family::reduce && op.starts_with("reduce_")) return in[0];   // over no axes
+    if (node.op->family == Family::reduce && op.starts_with("reduce_")) return in[0];  // over no axes
     if (op == "transpose" && std::ranges::is_sorted(node.attrs.as<TransposeAttrs>().permutation)) return in[0];
     // x + 0 is not x: it turns -0 into 0. x - 0, x * 1 and x / 1 are.
     if (op == "mul" && is_splat(1, 1)) return in[0];
@@ -153,9 +164,11 @@ class Simplifier {
     const size_t rows = static_cast<size_t>(operands[0].rank()) - batch - dims.lhs_contract.size();
     std::vector<int> swapped(static_cast<size_t>(in[0].rank()));
     std::iota(swapped.begin(), swapped.end(), 0);
-    std::rotate(swapped.begin() + static_cast<int64_t>(batch), swapped.begin() + static_cast<int64_t>(batch + rows), swapped.end());
+    std::rotate(swapped.begin() + static_cast<int64_t>(batch), swapped.begin() + static_cast<int64_t>(batch + rows),
+                swapped.end());
     if (node.attrs.as<TransposeAttrs>().permutation != swapped) return {};
-    return dot_general(operands[1], operands[0], {dims.rhs_contract, dims.lhs_contract, dims.rhs_batch, dims.lhs_batch});
+    return dot_general(operands[1], operands[0],
+                       {dims.rhs_contract, dims.lhs_contract, dims.rhs_batch, dims.lhs_batch});
   }
 
   std::vector<int> uses_;
@@ -167,7 +180,8 @@ class Simplifier {
 
 Graph simplify(const Graph& graph) {
   Simplifier simplifier(graph);
-  return linearize(rebuild(graph, [&](const Node& node, std::span<const Array> in) { return simplifier.rewrite(node, in); }));
+  return linearize(
+      rebuild(graph, [&](const Node& node, std::span<const Array> in) { return simplifier.rewrite(node, in); }));
 }
 
 }  // namespace nnx::plan

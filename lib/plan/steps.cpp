@@ -74,8 +74,8 @@ Step make_step(const Bound& bound, const Group& group, int threads) {
   for (const Value v : group.outputs) {
     report.result += (report.result.empty() ? "" : ", ") + bound.graph.type(v).to_string();
     report.aliased = report.aliased || std::ranges::any_of(bound.outputs, [&](const OutputBinding& o) {
-      return o.kind == OutputKind::aliased && o.root == v;
-    });
+                       return o.kind == OutputKind::aliased && o.root == v;
+                     });
   }
   report.flops = step.kernel->flops();
   report.bytes = step.kernel->bytes();

@@ -14,7 +14,7 @@ struct Argument {
 
 struct Step {
   kernels::KernelPtr kernel;
-  std::vector<Argument> arguments;   // inputs, then outputs; scratch is added when the plan is placed
+  std::vector<Argument> arguments;  // inputs, then outputs; scratch is added when the plan is placed
   StepReport report;
 };
 

@@ -7,8 +7,9 @@
 
 namespace nnx::plan {
 
-const OpDef copy_op{.name = "copy", .family = Family::elementwise,
-                    .infer = [](std::span<const Type> in, const Attrs&) { return std::vector<Type>{in[0]}; }};
+const OpDef copy_op{.name = "copy", .family = Family::elementwise, .infer = [](std::span<const Type> in, const Attrs&) {
+                      return std::vector<Type>{in[0]};
+                    }};
 
 std::vector<int64_t> row_major(const Shape& shape) {
   std::vector<int64_t> strides(static_cast<size_t>(shape.rank()));
@@ -67,7 +68,8 @@ std::optional<View> view_of(const Node& node, const View& operand, const Shape& 
     view.strides = std::move(*strides);
   } else if (op == "transpose") {
     const auto& permutation = node.attrs.as<TransposeAttrs>().permutation;
-    for (size_t d = 0; d < permutation.size(); ++d) view.strides[d] = operand.strides[static_cast<size_t>(permutation[d])];
+    for (size_t d = 0; d < permutation.size(); ++d)
+      view.strides[d] = operand.strides[static_cast<size_t>(permutation[d])];
   } else if (op == "broadcast_in_dim") {
     const auto& dims = node.attrs.as<BroadcastAttrs>().dims;
     for (size_t d = 0; d < dims.size(); ++d)

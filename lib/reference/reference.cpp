@@ -16,9 +16,8 @@ using KernelFunction = void (*)(const Call&);
 const std::unordered_map<std::string_view, KernelFunction>& kernel_table() {
   static const auto table = [] {
     std::unordered_map<std::string_view, KernelFunction> built;
-    for (const std::span<const Entry> family :
-         {elementwise_kernels(), reduce_kernels(), shape_kernels(), contraction_kernels(), index_kernels(),
-          random_kernels()})
+    for (const std::span<const Entry> family : {elementwise_kernels(), reduce_kernels(), shape_kernels(),
+                                                contraction_kernels(), index_kernels(), random_kernels()})
       for (const Entry& entry : family)
         check(built.emplace(entry.op, entry.kernel).second, "two reference kernels for one op");
     return built;
@@ -46,7 +45,8 @@ std::vector<Type> types_of(std::span<const Array> arrays) {
 // The op as a Graph of its expansion, evaluated.
 Arrays run_expansion(const OpDef& op, const Attrs& attrs, std::span<const Array> inputs) {
   if (!op.expand)
-    fail(ErrorKind::internal, {.where = std::string(op.name), .message = "has neither a reference kernel nor an expansion"});
+    fail(ErrorKind::internal,
+         {.where = std::string(op.name), .message = "has neither a reference kernel nor an expansion"});
   const Traced body = trace(types_of(inputs), [&](std::span<const Array> in) { return op.expand(in, attrs); });
   return evaluate(body.graph, inputs);
 }
@@ -88,7 +88,8 @@ Arrays evaluate(const Graph& graph, std::span<const Array> inputs) {
   std::vector<Arrays> results(graph.nodes.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (const Type& type = graph.type(graph.inputs[i]); inputs[i].type() != type)
-      fail(ErrorKind::shape, {.where = fmt::format("input {} of a graph", i), .expected = type.to_string(),
+      fail(ErrorKind::shape, {.where = fmt::format("input {} of a graph", i),
+                              .expected = type.to_string(),
                               .got = inputs[i].type().to_string()});
     results[graph.inputs[i].node] = {inputs[i]};
   }

@@ -36,7 +36,8 @@ Arrays replay_expansion(const Node& node, std::span<const Array> in) {
   bool same = results.size() == node.types.size();
   for (size_t i = 0; same && i < results.size(); ++i) same = results[i].defined() && results[i].type() == node.types[i];
   if (!same)
-    fail(ErrorKind::internal, {.where = std::string(node.op->name), .message = "its expansion has other types than it infers"});
+    fail(ErrorKind::internal,
+         {.where = std::string(node.op->name), .message = "its expansion has other types than it infers"});
   return results;
 }
 
@@ -46,7 +47,7 @@ namespace {
 std::vector<uint32_t> walk(const Graph& graph) {
   std::vector<uint32_t> order;
   std::vector<bool> seen(graph.nodes.size(), false);
-  std::vector<std::pair<uint32_t, size_t>> path;   // a node and its next input: explicit, for graphs of any depth
+  std::vector<std::pair<uint32_t, size_t>> path;  // a node and its next input: explicit, for graphs of any depth
   const auto visit = [&](uint32_t start) {
     if (!seen[start]) path.emplace_back(start, 0);
     seen[start] = true;

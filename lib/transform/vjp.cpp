@@ -16,8 +16,8 @@ void check_request(const Graph& graph, const std::vector<int>& wrt, const std::v
       check(i >= 0 && static_cast<size_t>(i) < values.size(), "vjp of an input or output that the graph does not have");
       const Type& type = graph.type(values[static_cast<size_t>(i)]);
       if (!is_floating(type.dtype))
-        fail(ErrorKind::shape, {.where = fmt::format("gradient: {} {}", what, i), .expected = "f32 or f64",
-                                .got = type.to_string()});
+        fail(ErrorKind::shape,
+             {.where = fmt::format("gradient: {} {}", what, i), .expected = "f32 or f64", .got = type.to_string()});
     }
   };
   expect_float(wrt, graph.inputs, "input");
@@ -27,8 +27,8 @@ void check_request(const Graph& graph, const std::vector<int>& wrt, const std::v
 Value input_of(const Graph& graph, int i) { return graph.inputs[static_cast<size_t>(i)]; }
 Value output_of(const Graph& graph, int i) { return graph.outputs[static_cast<size_t>(i)]; }
 
-// A node is active when a gradient flows through it: it depends on an input of `wrt` and an output of `of` depends on it,
-// both along floating values only.
+// A node is active when a gradient flows through it: it depends on an input of `wrt` and an output of `of` depends on
+// it, both along floating values only.
 std::vector<bool> active_nodes(const Graph& graph, const std::vector<int>& wrt, const std::vector<int>& of) {
   const auto carries = [&](Value v) { return is_floating(graph.type(v).dtype); };
   std::vector<bool> varies(graph.nodes.size(), false);
@@ -52,7 +52,9 @@ Graph with_rules(const Graph& graph, const std::vector<int>& wrt, const std::vec
   Graph g = renumbered(graph);
   for (;;) {
     const std::vector<bool> active = active_nodes(g, wrt, of);
-    const auto lacks_rule = [&](uint32_t i) { return active[i] && g.nodes[i].kind == NodeKind::op && !g.nodes[i].op->vjp; };
+    const auto lacks_rule = [&](uint32_t i) {
+      return active[i] && g.nodes[i].kind == NodeKind::op && !g.nodes[i].op->vjp;
+    };
     bool complete = true;
     for (uint32_t i = 0; i < g.nodes.size(); ++i) {
       if (!lacks_rule(i)) continue;
@@ -63,10 +65,12 @@ Graph with_rules(const Graph& graph, const std::vector<int>& wrt, const std::vec
     }
     if (complete) return g;
     const Traced expanded = trace(g.input_types(), [&](std::span<const Array> inputs) {
-      return replay(g, inputs, [&](uint32_t i, std::span<const Array> in) {
-        const Node& node = g.nodes[i];
-        return lacks_rule(i) ? replay_expansion(node, in) : emit(*node.op, node.attrs, in);
-      }).outputs(g);
+      return replay(g, inputs,
+                    [&](uint32_t i, std::span<const Array> in) {
+                      const Node& node = g.nodes[i];
+                      return lacks_rule(i) ? replay_expansion(node, in) : emit(*node.op, node.attrs, in);
+                    })
+          .outputs(g);
     });
     g = renumbered(expanded.graph);
   }
@@ -93,8 +97,8 @@ class Cotangents {
     if (!reached) return;
     Arrays in;
     for (const Value v : node.inputs) in.push_back(forward.at(v));
-    const Arrays passed = node.op->vjp(
-        {.op = *node.op, .in = in, .out = forward.results[i], .ct = of_node_[i], .attrs = node.attrs});
+    const Arrays passed =
+        node.op->vjp({.op = *node.op, .in = in, .out = forward.results[i], .ct = of_node_[i], .attrs = node.attrs});
     if (passed.size() != node.inputs.size())
       fail(ErrorKind::internal, {.where = std::string(node.op->name) + " vjp",
                                  .expected = fmt::format("{} cotangents", node.inputs.size()),
@@ -104,7 +108,8 @@ class Cotangents {
       if (!passed[k].defined() || !active[node.inputs[k].node] || !is_floating(type.dtype)) continue;
       if (passed[k].type() != type)
         fail(ErrorKind::internal, {.where = fmt::format("{} vjp: cotangent {}", node.op->name, k),
-                                   .expected = type.to_string(), .got = passed[k].type().to_string()});
+                                   .expected = type.to_string(),
+                                   .got = passed[k].type().to_string()});
       add(node.inputs[k], passed[k]);
     }
   }
@@ -125,9 +130,8 @@ Graph vjp(const Graph& graph, const std::vector<int>& wrt, const std::vector<int
   Arrays inputs, seeds;
   for (const Type& type : g.input_types()) inputs.push_back(scope.input(type));
   for (const int o : of) seeds.push_back(scope.input(g.type(output_of(g, o))));
-  const Replay forward = replay(g, inputs, [&](uint32_t i, std::span<const Array> in) {
-    return emit(*g.nodes[i].op, g.nodes[i].attrs, in);
-  });
+  const Replay forward = replay(
+      g, inputs, [&](uint32_t i, std::span<const Array> in) { return emit(*g.nodes[i].op, g.nodes[i].attrs, in); });
 
   Cotangents cotangents(g);
   for (size_t k = 0; k < of.size(); ++k) cotangents.add(output_of(g, of[k]), seeds[k]);
@@ -146,14 +150,17 @@ Graph vjp(const Graph& graph, const std::vector<int>& wrt, const std::vector<int
 Graph value_and_grad(const Graph& graph, const std::vector<int>& wrt) {
   const Type loss = graph.outputs.empty() ? Type{DType::boolean} : graph.type(graph.outputs[0]);
   if (!is_floating(loss.dtype) || loss.shape.rank() != 0)
-    fail(ErrorKind::shape, {.where = "gradient", .expected = "a loss that is a floating scalar",
+    fail(ErrorKind::shape, {.where = "gradient",
+                            .expected = "a loss that is a floating scalar",
                             .got = graph.outputs.empty() ? "no result" : loss.to_string()});
   const Graph backward = vjp(graph, wrt, {0});
-  return trace(graph.input_types(), [&](std::span<const Array> in) {
-    Arrays arguments(in.begin(), in.end());
-    arguments.push_back(ones({}, loss.dtype));
-    return nnx::apply(backward, arguments);
-  }).graph;
+  return trace(graph.input_types(),
+               [&](std::span<const Array> in) {
+                 Arrays arguments(in.begin(), in.end());
+                 arguments.push_back(ones({}, loss.dtype));
+                 return nnx::apply(backward, arguments);
+               })
+      .graph;
 }
 
 }  // namespace nnx

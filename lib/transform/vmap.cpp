@@ -30,7 +30,7 @@ void expect_batched_types(const Node& node, const Arrays& results, int64_t size)
 Arrays batch_node(const Graph& graph, const Node& node, std::span<const Array> in, const std::vector<bool>& batched,
                   int64_t size) {
   if (node.op->batch) {
-    const auto flags = std::make_unique<bool[]>(batched.size());   // a span of bool needs real ones
+    const auto flags = std::make_unique<bool[]>(batched.size());  // a span of bool needs real ones
     std::ranges::copy(batched, flags.get());
     Arrays results = node.op->batch(
         {.op = *node.op, .in = in, .batched = {flags.get(), batched.size()}, .size = size, .attrs = node.attrs});
@@ -52,7 +52,7 @@ Graph vmap(const Graph& graph, const std::vector<bool>& batched, int64_t size) {
   check(batched.size() == graph.inputs.size(), "vmap needs one flag for each input");
   TraceScope scope;
   Arrays inputs;
-  std::vector<bool> is_batched(graph.nodes.size(), false);   // by node: all outputs of a node are alike
+  std::vector<bool> is_batched(graph.nodes.size(), false);  // by node: all outputs of a node are alike
   for (size_t i = 0; i < batched.size(); ++i) {
     const Type& type = graph.type(graph.inputs[i]);
     is_batched[graph.inputs[i].node] = batched[i];

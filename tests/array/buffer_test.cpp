@@ -20,12 +20,11 @@ TEST_CASE("buffers are aligned, counted and as large as asked") {
   CHECK(Buffer::allocations() == before + 4);
 }
 
-TEST_CASE("an impossible allocation is an error") {
-  CHECK_THROWS_AS(Buffer::allocate(size_t{1} << 62), Error);
-}
+TEST_CASE("an impossible allocation is an error") { CHECK_THROWS_AS(Buffer::allocate(size_t{1} << 62), Error); }
 
 TEST_CASE("dtypes have names and sizes") {
-  for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean}) CHECK(dtype_from_name(name_of(d)) == d);
+  for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean})
+    CHECK(dtype_from_name(name_of(d)) == d);
   CHECK(size_of(DType::f64) == 8);
   CHECK(size_of(DType::u32) == 4);
   CHECK(size_of(DType::boolean) == 1);

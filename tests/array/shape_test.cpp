@@ -46,7 +46,7 @@ TEST_CASE("impossible shapes are refused") {
   CHECK_THROWS_WITH_AS((Shape{2, -1}), "shape: expected sizes of at least 0, got [2,-1]", Error);
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), Error);
   CHECK_THROWS_AS((Shape{int64_t{1} << 40, int64_t{1} << 40}), Error);
-  CHECK_THROWS_AS((Shape{0, int64_t{1} << 40, int64_t{1} << 40}), Error);   // its gradient's sizes would overflow too
+  CHECK_THROWS_AS((Shape{0, int64_t{1} << 40, int64_t{1} << 40}), Error);  // its gradient's sizes would overflow too
   CHECK_THROWS_AS(Shape{2}.at(1), Error);
 }
 

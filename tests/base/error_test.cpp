@@ -38,13 +38,13 @@ TEST_CASE("the nearest name is found, or none") {
 }
 
 TEST_CASE("quoted input cannot break a line or flood it") {
-  CHECK(quoted("a\n\tb\x01") == "'a\\n\\tb\\x01'");
-  CHECK(quoted("abcdef", 3) == "'abc...'");
-  CHECK(quoted("") == "''");
+  CHECK(in_quotes("a\n\tb\x01") == "'a\\n\\tb\\x01'");
+  CHECK(in_quotes("abcdef", 3) == "'abc...'");
+  CHECK(in_quotes("") == "''");
 }
 
 TEST_CASE("hashes are the same on every machine") {
-  CHECK(hash_bytes("") == 0xcbf29ce484222325ull);      // FNV-1a's published vectors
+  CHECK(hash_bytes("") == 0xcbf29ce484222325ull);  // FNV-1a's published vectors
   CHECK(hash_bytes("a") == 0xaf63dc4c8601ec8cull);
   CHECK(hash_bytes("foobar") == 0x85944171f73967e8ull);
   CHECK(hash_combine(1, 2) != hash_combine(2, 1));

@@ -15,7 +15,7 @@ TEST_CASE("keys of jax.random") {
   CHECK(random_key(0x1'0000'0002ull) == Key{1, 2});
   CHECK(fold_in(random_key(0), 7) == threefry2x32({0, 0}, 0, 7));
   CHECK(split_key(random_key(42), 1) == fold_in(random_key(42), 1));
-  CHECK(fold_in(random_key(42), 4) == Key{2954079971, 3276725750});   // as JAX's documentation prints them
+  CHECK(fold_in(random_key(42), 4) == Key{2954079971, 3276725750});  // as JAX's documentation prints them
   CHECK(fold_in(random_key(42), 5) == Key{2765691542, 824333390});
   CHECK(random_bits({0, 0}, 0) == (0x6b200159u ^ 0x99ba4efeu));
 }

@@ -7,7 +7,7 @@
 using namespace nnx;
 
 TEST_CASE("readers: every entry is documented, with help for each field") {
-  CHECK(dataset_readers().components().size() == 2);
+  CHECK(dataset_readers().components().size() == 3);
   for (const ComponentDoc& doc : dataset_readers().components()) {
     CHECK_FALSE(doc.help.empty());
     for (const FieldDoc& field : doc.fields) CHECK_MESSAGE(!field.help.empty(), doc.name << "." << field.name);

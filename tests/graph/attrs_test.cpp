@@ -23,8 +23,16 @@ struct Everything {
   std::vector<int64_t> sizes = {};
   GraphRef body = {};
   static void fields(auto& self, auto&& f) {
-    f("flag", self.flag); f("axis", self.axis); f("size", self.size); f("rate", self.rate); f("name", self.name);
-    f("dtype", self.dtype); f("shape", self.shape); f("type", self.type); f("axes", self.axes); f("sizes", self.sizes);
+    f("flag", self.flag);
+    f("axis", self.axis);
+    f("size", self.size);
+    f("rate", self.rate);
+    f("name", self.name);
+    f("dtype", self.dtype);
+    f("shape", self.shape);
+    f("type", self.type);
+    f("axes", self.axes);
+    f("sizes", self.sizes);
     f("body", self.body);
   }
 };
@@ -45,16 +53,18 @@ TEST_CASE("attrs compare, hash and print by their fields") {
   const Attrs plain = Everything{};
   CHECK(plain == Attrs(Everything{}));
   CHECK(plain.hash() == Attrs(Everything{}).hash());
-  CHECK(plain.to_string() == "{flag=false, axis=1, size=2, rate=0.5, name=n, dtype=f32, shape=[3,4], type=i32[5], "
-                             "axes=[0,1], sizes=[], body=null}");
+  CHECK(plain.to_string() ==
+        "{flag=false, axis=1, size=2, rate=0.5, name=n, dtype=f32, shape=[3,4], type=i32[5], "
+        "axes=[0,1], sizes=[], body=null}");
   const std::vector<Everything> others{
-      {.flag = true}, {.axis = 2}, {.size = 3}, {.rate = 0.25}, {.name = "m"}, {.dtype = DType::f64}, {.shape = {3}},
-      {.type = {DType::u32, {5}}}, {.axes = {0}}, {.sizes = {1}}, {.body = body_of(1)}};
+      {.flag = true}, {.axis = 2},           {.size = 3},         {.rate = 0.25},
+      {.name = "m"},  {.dtype = DType::f64}, {.shape = {3}},      {.type = {DType::u32, {5}}},
+      {.axes = {0}},  {.sizes = {1}},        {.body = body_of(1)}};
   const Everything base;
   for (const Everything& other : others) {
     const Attrs changed = other;
     CHECK(!(plain == changed));
-    CHECK(!detail::attr_rules<Everything>()->equal(&base, &other));   // also where hashes collide
+    CHECK(!detail::attr_rules<Everything>()->equal(&base, &other));  // also where hashes collide
     CHECK(plain.hash() != changed.hash());
     CHECK(plain.to_string() != changed.to_string());
   }

@@ -1,4 +1,5 @@
-// Ops and an Evaluator of the tests of graph/, which must not know those of ops/: add and scale of f32 arrays, and a pair.
+// Ops and an Evaluator of the tests of graph/, which must not know those of ops/: add and scale of f32 arrays, and a
+// pair.
 #pragma once
 
 #include "base/error.h"
@@ -11,15 +12,20 @@ struct ScaleAttrs {
   static void fields(auto& self, auto&& f) { f("factor", self.factor); }
 };
 
-inline const OpDef add_op{.name = "toy_add", .family = Family::elementwise, .infer = [](std::span<const Type> in, const Attrs&) {
-  if (in.size() != 2 || in[0] != in[1]) fail(ErrorKind::shape, {.where = "toy_add", .message = "two equal types are needed"});
-  return std::vector<Type>{in[0]};
-}};
-inline const OpDef scale_op{.name = "toy_scale", .family = Family::elementwise,
+inline const OpDef add_op{
+    .name = "toy_add", .family = Family::elementwise, .infer = [](std::span<const Type> in, const Attrs&) {
+      if (in.size() != 2 || in[0] != in[1])
+        fail(ErrorKind::shape, {.where = "toy_add", .message = "two equal types are needed"});
+      return std::vector<Type>{in[0]};
+    }};
+inline const OpDef scale_op{.name = "toy_scale",
+                            .family = Family::elementwise,
                             .infer = [](std::span<const Type> in, const Attrs&) { return std::vector<Type>{in[0]}; }};
 // Both inputs, the other way round.
-inline const OpDef swap_op{.name = "toy_swap", .family = Family::shape,
-                           .infer = [](std::span<const Type> in, const Attrs&) { return std::vector<Type>{in[1], in[0]}; }};
+inline const OpDef swap_op{
+    .name = "toy_swap", .family = Family::shape, .infer = [](std::span<const Type> in, const Attrs&) {
+      return std::vector<Type>{in[1], in[0]};
+    }};
 
 inline Array add(const Array& a, const Array& b) { return emit1(add_op, {}, {a, b}); }
 inline Array scale(const Array& x, double factor) { return emit1(scale_op, ScaleAttrs{factor}, {x}); }

@@ -12,9 +12,7 @@ namespace {
 std::string message_of(const std::function<void()>& action) {
   try {
     action();
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "";
 }
 
@@ -34,7 +32,7 @@ TEST_CASE("under a trace it is recorded, and the Graph computes the same") {
   install_toy_evaluator();
   const Array x = array<float>({1, 2}, {2});
   const Traced t = trace({f32x2}, [&](std::span<const Array> in) {
-    const Array y = add(in[0], scale(x, 10));   // x is concrete: a constant
+    const Array y = add(in[0], scale(x, 10));  // x is concrete: a constant
     CHECK(!y.concrete());
     CHECK(y.type() == f32x2);
     return Arrays{y};
@@ -50,33 +48,34 @@ TEST_CASE("under a trace it is recorded, and the Graph computes the same") {
 TEST_CASE("equal nodes and equal constants are one") {
   const Array c = array<float>({1, 2}, {2});
   const Graph g = trace({f32x2}, [&](std::span<const Array> in) {
-    const Array a = add(scale(in[0], 2), c), b = add(scale(in[0], 2), c);
-    CHECK(a.value() == b.value());
-    CHECK(scale(in[0], 3).value() != scale(in[0], 2).value());
-    CHECK(add(in[0], c).value() != add(c, in[0]).value());
-    return Arrays{add(a, b)};
-  }).graph;
-  CHECK(g.nodes.size() == 5);   // input, scale, constant, add, add
+                    const Array a = add(scale(in[0], 2), c), b = add(scale(in[0], 2), c);
+                    CHECK(a.value() == b.value());
+                    CHECK(scale(in[0], 3).value() != scale(in[0], 2).value());
+                    CHECK(add(in[0], c).value() != add(c, in[0]).value());
+                    return Arrays{add(a, b)};
+                  }).graph;
+  CHECK(g.nodes.size() == 5);  // input, scale, constant, add, add
 }
 
 TEST_CASE("a value of an outer trace is captured once, through any depth") {
   install_toy_evaluator();
-  const Graph outer = trace({f32x2, f32x2}, [&](std::span<const Array> out) {
-    const Array w = scale(out[1], 3);
-    const Traced middle = trace({f32x2}, [&](std::span<const Array> mid) {
-      const Traced inner = trace({f32x2}, [&](std::span<const Array> in) {
-        CHECK(Trace::current()->level() == 3);
-        const Array with_w = add(in[0], w);
-        return Arrays{add(with_w, add(mid[0], w))};
-      });
-      REQUIRE(inner.captures.size() == 2);
-      CHECK(inner.graph.inputs.size() == 3);
-      CHECK(inner.captures[0].array.trace() == Trace::outermost()->shared_from_this());
-      return nnx::apply(inner.graph, std::vector<Array>{mid[0], inner.captures[0].array, inner.captures[1].array});
-    });
-    REQUIRE(middle.captures.size() == 1);
-    return nnx::apply(middle.graph, std::vector<Array>{out[0], middle.captures[0].array});
-  }).graph;
+  const Graph outer =
+      trace({f32x2, f32x2}, [&](std::span<const Array> out) {
+        const Array w = scale(out[1], 3);
+        const Traced middle = trace({f32x2}, [&](std::span<const Array> mid) {
+          const Traced inner = trace({f32x2}, [&](std::span<const Array> in) {
+            CHECK(Trace::current()->level() == 3);
+            const Array with_w = add(in[0], w);
+            return Arrays{add(with_w, add(mid[0], w))};
+          });
+          REQUIRE(inner.captures.size() == 2);
+          CHECK(inner.graph.inputs.size() == 3);
+          CHECK(inner.captures[0].array.trace() == Trace::outermost()->shared_from_this());
+          return nnx::apply(inner.graph, std::vector<Array>{mid[0], inner.captures[0].array, inner.captures[1].array});
+        });
+        REQUIRE(middle.captures.size() == 1);
+        return nnx::apply(middle.graph, std::vector<Array>{out[0], middle.captures[0].array});
+      }).graph;
   // x + w + x + w with w = 3 y
   const Arrays result = nnx::apply(outer, std::vector<Array>{array<float>({1, 2}, {2}), array<float>({10, 20}, {2})});
   CHECK(result[0].to_vector<float>() == std::vector<float>{62, 124});
@@ -106,15 +105,16 @@ TEST_CASE("a traced value has no value yet, and none after its trace") {
   CHECK(mentions(message_of([&] { scale(leaked, 2); }), "a traced f32[2] is used after its trace has ended"));
   CHECK(mentions(message_of([&] { trace({f32x2}, [&](std::span<const Array>) { return Arrays{leaked}; }); }),
                  "is used after its trace has ended"));
-  CHECK(Trace::current() == nullptr);   // the failed trace was closed
+  CHECK(Trace::current() == nullptr);  // the failed trace was closed
   CHECK(mentions(message_of([] { Array().buffer(); }), "undefined"));
 }
 
 TEST_CASE("a trace dropped by an exception leaves the outer one usable") {
-  const Graph g = trace({f32x2}, [](std::span<const Array> in) {
-    CHECK_THROWS_AS(trace({f32x2}, [](std::span<const Array> x) -> Arrays { return {add(x[0], Array())}; }), Error);
-    return Arrays{scale(in[0], 2)};
-  }).graph;
+  const Graph g =
+      trace({f32x2}, [](std::span<const Array> in) {
+        CHECK_THROWS_AS(trace({f32x2}, [](std::span<const Array> x) -> Arrays { return {add(x[0], Array())}; }), Error);
+        return Arrays{scale(in[0], 2)};
+      }).graph;
   CHECK(g.nodes.size() == 2);
 }
 
@@ -132,7 +132,8 @@ TEST_CASE("check_finite checks at once, or becomes a guard that apply carries on
   CHECK(mentions(message_of([&] { check_finite(bad, "loss"); }), "loss: expected finite values"));
   CHECK(check_finite(array<float>({1, 2}, {2}), "loss").to_vector<float>() == std::vector<float>{1, 2});
   CHECK(check_finite(array<int32_t>({1}, {1}), "count").item<int32_t>() == 1);
-  const Graph inner = trace({f32x2}, [](std::span<const Array> in) { return Arrays{check_finite(in[0], "loss")}; }).graph;
+  const Graph inner =
+      trace({f32x2}, [](std::span<const Array> in) { return Arrays{check_finite(in[0], "loss")}; }).graph;
   const Graph outer = trace({f32x2}, [&](std::span<const Array> in) { return nnx::apply(inner, in); }).graph;
   REQUIRE(outer.guards.size() == 1);
   CHECK(outer.guards[0].name == "loss");

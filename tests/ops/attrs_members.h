@@ -10,14 +10,13 @@
 namespace nnx::test {
 
 // Stands for a value of any type but T when an aggregate T is initialised.
-template <class T>
-struct AnythingBut {
-  template <class U> requires(!std::same_as<std::remove_cvref_t<U>, T>) operator U() const;
+template <class T> struct AnythingBut {
+  template <class U>
+  requires(!std::same_as<std::remove_cvref_t<U>, T>) operator U() const;
 };
 
 // The members of an aggregate, counted by how many initialisers it takes: `fields` has to list as many.
-template <class T, class... Known>
-constexpr size_t member_count() {
+template <class T, class... Known> constexpr size_t member_count() {
   if constexpr (requires { T{Known()..., AnythingBut<T>()}; }) return member_count<T, Known..., AnythingBut<T>>();
   else return sizeof...(Known);
 }
@@ -29,15 +28,13 @@ inline void change(double& v) { v = 2 * v + 1; }
 inline void change(DType& v) { v = v == DType::u32 ? DType::i32 : DType::u32; }
 inline void change(Shape& v) { v = v.inserted(0, 2); }
 inline void change(Type& v) { change(v.dtype); }
-template <class T>
-void change(std::vector<T>& v) {
+template <class T> void change(std::vector<T>& v) {
   if (v.empty()) v.push_back(1);
   else change(v.back());
 }
 
 // For each listed field: its name and `attrs` with that field alone changed.
-template <class T>
-std::vector<std::pair<std::string, Attrs>> perturbations(const T& attrs) {
+template <class T> std::vector<std::pair<std::string, Attrs>> perturbations(const T& attrs) {
   std::vector<std::pair<std::string, Attrs>> all;
   size_t count = 0;
   T::fields(attrs, [&](std::string_view, const auto&, auto&&...) { ++count; });

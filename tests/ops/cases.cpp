@@ -17,8 +17,7 @@ constexpr double word_max = 4294967295.0;
 
 Sample sample(std::vector<Input> inputs) { return {.inputs = std::move(inputs)}; }
 
-template <class A>
-Sample sample(std::vector<Input> inputs, A attrs) {
+template <class A> Sample sample(std::vector<Input> inputs, A attrs) {
   return {.inputs = std::move(inputs), .attrs = attrs, .perturbed = perturbations(attrs), .members = member_count<A>()};
 }
 
@@ -61,7 +60,7 @@ void add_arithmetic(std::vector<Row>& rows, DType real) {
     rows.push_back(with(elementwise(op, real, {{-2, 2}, {-2, 2}}),
                         {vectors(i32, {{-9, 9}, {-9, 9}}), vectors(u32, {{0, word_max}, {0, word_max}})}));
   rows.push_back(elementwise("div", real, {{-2, 2}, {0.5, 2}}));
-  rows.push_back(with(elementwise("rem", real, {{3.3, 3.9}, {1.4, 1.5}}),   // the quotient stays between two integers
+  rows.push_back(with(elementwise("rem", real, {{3.3, 3.9}, {1.4, 1.5}}),  // the quotient stays between two integers
                       {vectors(i32, {{-9, 9}, {1, 4}}), vectors(u32, {{0, word_max}, {1, 9}})}));
   rows.push_back(elementwise("pow", real, {{0.5, 2}, {-2, 2}}));
   for (const std::string op : {"negative", "abs", "sign"})
@@ -84,7 +83,8 @@ void add_logic(std::vector<Row>& rows, DType real) {
   for (const std::string op : {"bitwise_and", "bitwise_or", "bitwise_xor"})
     rows.push_back(with(elementwise(op, boolean, {{0, 1}, {0, 1}}),
                         {vectors(i32, {{-99, 99}, {-99, 99}}), vectors(u32, {{0, word_max}, {0, word_max}})}));
-  rows.push_back(with(elementwise("bitwise_not", boolean, {{0, 1}}), {vectors(i32, {{-9, 9}}), vectors(u32, {{0, word_max}})}));
+  rows.push_back(
+      with(elementwise("bitwise_not", boolean, {{0, 1}}), {vectors(i32, {{-9, 9}}), vectors(u32, {{0, word_max}})}));
   rows.push_back(with(elementwise("shift_left", u32, {{0, word_max}, {0, 40}}), {vectors(i32, {{-99, 99}, {0, 40}})}));
   rows.push_back(elementwise("shift_right_logical", u32, {{0, word_max}, {0, 40}}));
   rows.push_back(elementwise("threefry2x32", u32, {{0, word_max}, {0, word_max}, {0, word_max}, {0, word_max}}));
@@ -102,28 +102,29 @@ void add_logic(std::vector<Row>& rows, DType real) {
 
 void add_casts(std::vector<Row>& rows, DType real) {
   Row cast{.op = "cast"};
-  const std::vector<Input> sources{{{real, {17}}, -9, 9}, {{i32, {3, 5}}, -9, 9}, {{u32, {17}}, 0, 1e9}, flags({17}),
-                                   {{real, {0}}}};
+  const std::vector<Input> sources{
+      {{real, {17}}, -9, 9}, {{i32, {3, 5}}, -9, 9}, {{u32, {17}}, 0, 1e9}, flags({17}), {{real, {0}}}};
   for (const Input& from : sources)
     for (const DType to : {DType::f32, DType::f64, i32, u32, boolean}) {
       Input in = from;
-      if (is_floating(from.type.dtype) && to == u32) in.low = 0;   // a negative float has no unsigned value
+      if (is_floating(from.type.dtype) && to == u32) in.low = 0;  // a negative float has no unsigned value
       Sample s = sample({in}, CastAttrs{to});
-      s.step = 1;   // linear, so any step is right, and a large one hides the rounding of f32
+      s.step = 1;  // linear, so any step is right, and a large one hides the rounding of f32
       cast.samples.push_back(s);
     }
   rows.push_back(cast);
 
-  Row bitcast{.op = "bitcast", .stops_gradient = true};   // a change of bits has none
+  Row bitcast{.op = "bitcast", .stops_gradient = true};  // a change of bits has none
   for (const DType from : {DType::f32, i32, u32})
-    for (const DType to : {DType::f32, i32, u32}) bitcast.samples.push_back(sample({{{from, {3, 5}}, 1, 9}}, CastAttrs{to}));
+    for (const DType to : {DType::f32, i32, u32})
+      bitcast.samples.push_back(sample({{{from, {3, 5}}, 1, 9}}, CastAttrs{to}));
   rows.push_back(bitcast);
 }
 
 void add_reductions(std::vector<Row>& rows, DType real) {
   const std::vector<std::pair<Shape, std::vector<int>>> cases{
-      {{}, {}}, {{1}, {0}}, {{17}, {0}}, {{3, 5}, {1}}, {{3, 5}, {0}}, {{3, 5}, {0, 1}}, {{3, 5}, {}},
-      {{2, 3, 5}, {0, 2}}, {{2, 3, 5}, {1}}, {{3, 0}, {0}}};
+      {{}, {}},         {{1}, {0}},   {{17}, {0}},         {{3, 5}, {1}},    {{3, 5}, {0}},
+      {{3, 5}, {0, 1}}, {{3, 5}, {}}, {{2, 3, 5}, {0, 2}}, {{2, 3, 5}, {1}}, {{3, 0}, {0}}};
   const auto row = [&](std::string op, std::vector<Input> kinds, bool empty) {
     Row r{.op = std::move(op)};
     for (const Input& kind : kinds)
@@ -142,7 +143,8 @@ void add_reductions(std::vector<Row>& rows, DType real) {
 }
 
 void add_orders(std::vector<Row>& rows, DType real) {
-  const std::vector<std::pair<Shape, int>> cases{{{1}, 0}, {{17}, 0}, {{3, 5}, 0}, {{3, 5}, 1}, {{2, 3, 5}, 1}, {{0, 3}, 1}};
+  const std::vector<std::pair<Shape, int>> cases{{{1}, 0},    {{17}, 0},      {{3, 5}, 0},
+                                                 {{3, 5}, 1}, {{2, 3, 5}, 1}, {{0, 3}, 1}};
   for (const std::string op : {"argmax", "argmin"}) {
     Row r{.op = op};
     for (const auto& [shape, axis] : cases)
@@ -182,54 +184,70 @@ void add_moving(std::vector<Row>& rows, DType real) {
   Row broadcast{.op = "broadcast_in_dim"}, reshape{.op = "reshape"}, transpose{.op = "transpose"}, slice{.op = "slice"};
   Row pad{.op = "pad"}, concatenate{.op = "concatenate"}, reverse{.op = "reverse"};
   for (const DType t : {real, i32, boolean}) {
-    broadcast.samples.insert(broadcast.samples.end(),
+    broadcast.samples.insert(
+        broadcast.samples.end(),
         {sample({x({}, t)}, BroadcastAttrs{{17}, {}}), sample({x({3}, t)}, BroadcastAttrs{{2, 3}, {1}}),
          sample({x({3}, t)}, BroadcastAttrs{{3, 5}, {0}}), sample({x({1, 3}, t)}, BroadcastAttrs{{5, 3}, {0, 1}}),
          sample({x({3, 1}, t)}, BroadcastAttrs{{3, 2, 5}, {0, 2}}), sample({x({1}, t)}, BroadcastAttrs{{0, 3}, {1}}),
          sample({x({3, 5}, t)}, BroadcastAttrs{{3, 5}, {0, 1}})});
-    reshape.samples.insert(reshape.samples.end(),
+    reshape.samples.insert(
+        reshape.samples.end(),
         {sample({x({3, 5}, t)}, ReshapeAttrs{{15}}), sample({x({}, t)}, ReshapeAttrs{{1, 1}}),
          sample({x({2, 3, 5}, t)}, ReshapeAttrs{{5, 6}}), sample({x({0, 3}, t)}, ReshapeAttrs{{3, 0, 2}})});
-    transpose.samples.insert(transpose.samples.end(),
+    transpose.samples.insert(
+        transpose.samples.end(),
         {sample({x({3, 5}, t)}, TransposeAttrs{{1, 0}}), sample({x({2, 3, 5}, t)}, TransposeAttrs{{2, 0, 1}}),
          sample({x({2, 3, 5, 7}, t)}, TransposeAttrs{{0, 2, 1, 3}}), sample({x({}, t)}, TransposeAttrs{{}}),
          sample({x({0, 3}, t)}, TransposeAttrs{{1, 0}})});
-    slice.samples.insert(slice.samples.end(),
-        {sample({x({17}, t)}, SliceAttrs{{3}, {16}, {1}}), sample({x({17}, t)}, SliceAttrs{{1}, {17}, {3}}),
-         sample({x({5, 7}, t)}, SliceAttrs{{1, 0}, {4, 7}, {2, 3}}), sample({x({5, 7}, t)}, SliceAttrs{{2, 3}, {2, 7}, {1, 1}}),
-         sample({x({3, 5}, t)}, SliceAttrs{{0, 0}, {3, 5}, {1, 1}})});
-    pad.samples.insert(pad.samples.end(),
-        {sample({x({3}, t), x({}, t)}, PadAttrs{{1}, {2}, {0}}), sample({x({3, 5}, t), x({}, t)}, PadAttrs{{0, 2}, {1, 0}, {2, 1}}),
-         sample({x({5}, t), x({}, t)}, PadAttrs{{-1}, {-2}, {0}}), sample({x({5}, t), x({}, t)}, PadAttrs{{-2}, {3}, {1}}),
-         sample({x({0, 3}, t), x({}, t)}, PadAttrs{{1, 0}, {1, 0}, {0, 0}})});
-    concatenate.samples.insert(concatenate.samples.end(),
+    slice.samples.insert(slice.samples.end(), {sample({x({17}, t)}, SliceAttrs{{3}, {16}, {1}}),
+                                               sample({x({17}, t)}, SliceAttrs{{1}, {17}, {3}}),
+                                               sample({x({5, 7}, t)}, SliceAttrs{{1, 0}, {4, 7}, {2, 3}}),
+                                               sample({x({5, 7}, t)}, SliceAttrs{{2, 3}, {2, 7}, {1, 1}}),
+                                               sample({x({3, 5}, t)}, SliceAttrs{{0, 0}, {3, 5}, {1, 1}})});
+    pad.samples.insert(pad.samples.end(), {sample({x({3}, t), x({}, t)}, PadAttrs{{1}, {2}, {0}}),
+                                           sample({x({3, 5}, t), x({}, t)}, PadAttrs{{0, 2}, {1, 0}, {2, 1}}),
+                                           sample({x({5}, t), x({}, t)}, PadAttrs{{-1}, {-2}, {0}}),
+                                           sample({x({5}, t), x({}, t)}, PadAttrs{{-2}, {3}, {1}}),
+                                           sample({x({0, 3}, t), x({}, t)}, PadAttrs{{1, 0}, {1, 0}, {0, 0}})});
+    concatenate.samples.insert(
+        concatenate.samples.end(),
         {sample({x({3}, t), x({1}, t), x({17}, t)}, AxisAttrs{0}), sample({x({3, 5}, t), x({3, 2}, t)}, AxisAttrs{1}),
          sample({x({2, 3}, t), x({0, 3}, t)}, AxisAttrs{0}), sample({x({3}, t)}, AxisAttrs{0})});
     reverse.samples.insert(reverse.samples.end(),
-        {sample({x({17}, t)}, ReverseAttrs{{0}}), sample({x({2, 3, 5}, t)}, ReverseAttrs{{0, 2}}),
-         sample({x({3, 5}, t)}, ReverseAttrs{{}}), sample({x({0, 3}, t)}, ReverseAttrs{{1}})});
+                           {sample({x({17}, t)}, ReverseAttrs{{0}}), sample({x({2, 3, 5}, t)}, ReverseAttrs{{0, 2}}),
+                            sample({x({3, 5}, t)}, ReverseAttrs{{}}), sample({x({0, 3}, t)}, ReverseAttrs{{1}})});
   }
-  for (Row* row : {&broadcast, &reshape, &transpose, &slice, &pad, &concatenate, &reverse}) rows.push_back(std::move(*row));
+  for (Row* row : {&broadcast, &reshape, &transpose, &slice, &pad, &concatenate, &reverse})
+    rows.push_back(std::move(*row));
 }
 
 void add_contraction(std::vector<Row>& rows, DType real) {
   const auto dot = [&](Shape a, Shape b, DotAttrs attrs) { return sample({{{real, a}}, {{real, b}}}, attrs); };
-  rows.push_back({"dot_general",
-                  {dot({3, 5}, {5, 17}, {{1}, {0}, {}, {}}), dot({5, 3}, {17, 5}, {{0}, {1}, {}, {}}),
-                   dot({1, 1}, {1, 1}, {{1}, {0}, {}, {}}), dot({17}, {17}, {{0}, {0}, {}, {}}), dot({3}, {5}, {{}, {}, {}, {}}),
-                   dot({2, 3, 5}, {2, 5, 4}, {{2}, {1}, {0}, {0}}), dot({3, 2, 5}, {5, 4, 2}, {{2}, {0}, {1}, {2}}),
-                   dot({2, 3, 4, 5}, {2, 5, 3, 7}, {{3}, {1}, {0, 1}, {0, 2}}), dot({3, 4, 5}, {5, 3, 2}, {{0, 2}, {1, 0}, {}, {}}),
-                   dot({3, 5}, {3, 5}, {{}, {}, {0, 1}, {0, 1}}), dot({3, 0}, {0, 5}, {{1}, {0}, {}, {}}),
-                   dot({0, 3}, {3, 5}, {{1}, {0}, {}, {}})}});
+  rows.push_back(
+      {"dot_general",
+       {dot({3, 5}, {5, 17}, {{1}, {0}, {}, {}}), dot({5, 3}, {17, 5}, {{0}, {1}, {}, {}}),
+        dot({1, 1}, {1, 1}, {{1}, {0}, {}, {}}), dot({17}, {17}, {{0}, {0}, {}, {}}), dot({3}, {5}, {{}, {}, {}, {}}),
+        dot({2, 3, 5}, {2, 5, 4}, {{2}, {1}, {0}, {0}}), dot({3, 2, 5}, {5, 4, 2}, {{2}, {0}, {1}, {2}}),
+        dot({2, 3, 4, 5}, {2, 5, 3, 7}, {{3}, {1}, {0, 1}, {0, 2}}),
+        dot({3, 4, 5}, {5, 3, 2}, {{0, 2}, {1, 0}, {}, {}}), dot({3, 5}, {3, 5}, {{}, {}, {0, 1}, {0, 1}}),
+        dot({3, 0}, {0, 5}, {{1}, {0}, {}, {}}), dot({0, 3}, {3, 5}, {{1}, {0}, {}, {}})}});
 }
 
 void add_index(std::vector<Row>& rows, DType real) {
   Row gather{.op = "gather"}, scatter{.op = "scatter_add"};
-  struct Case { Shape x, indices, updates; GatherAttrs attrs; };
-  const std::vector<Case> cases{
-      {{17}, {5}, {5}, {0, 0}}, {{3, 5}, {4}, {4, 5}, {0, 0}}, {{3, 5}, {2, 2}, {3, 2, 2}, {1, 0}}, {{3, 5}, {}, {5}, {0, 0}},
-      {{3, 5}, {3, 4}, {3, 4}, {1, 1}}, {{2, 3, 5}, {2, 4}, {2, 3, 4}, {2, 1}}, {{2, 3, 5}, {2, 3, 1}, {2, 3, 1}, {2, 2}},
-      {{1, 3}, {3}, {3, 3}, {0, 0}}, {{3, 5}, {0}, {0, 5}, {0, 0}}};
+  struct Case {
+    Shape x, indices, updates;
+    GatherAttrs attrs;
+  };
+  const std::vector<Case> cases{{{17}, {5}, {5}, {0, 0}},
+                                {{3, 5}, {4}, {4, 5}, {0, 0}},
+                                {{3, 5}, {2, 2}, {3, 2, 2}, {1, 0}},
+                                {{3, 5}, {}, {5}, {0, 0}},
+                                {{3, 5}, {3, 4}, {3, 4}, {1, 1}},
+                                {{2, 3, 5}, {2, 4}, {2, 3, 4}, {2, 1}},
+                                {{2, 3, 5}, {2, 3, 1}, {2, 3, 1}, {2, 2}},
+                                {{1, 3}, {3}, {3, 3}, {0, 0}},
+                                {{3, 5}, {0}, {0, 5}, {0, 0}}};
   for (const Case& c : cases) {
     const int64_t n = c.x[c.attrs.axis];
     for (const DType t : {real, i32}) {
@@ -248,19 +266,21 @@ void add_index(std::vector<Row>& rows, DType real) {
 void add_neural(std::vector<Row>& rows, DType real) {
   Row bits{.op = "random_bits"};
   for (const Shape& key : {Shape{2}, Shape{3, 2}})
-    for (const Shape& shape : odd_shapes()) bits.samples.push_back(sample({{{u32, key}, 0, word_max}}, RandomBitsAttrs{shape}));
+    for (const Shape& shape : odd_shapes())
+      bits.samples.push_back(sample({{{u32, key}, 0, word_max}}, RandomBitsAttrs{shape}));
   rows.push_back(bits);
 
   rows.push_back(elementwise("relu", real, {{-2, 2}}));
   Row gelu{.op = "gelu"};
   for (const Shape& shape : odd_shapes())
-    for (const bool approximate : {false, true}) gelu.samples.push_back(sample({{{real, shape}}}, GeluAttrs{approximate}));
+    for (const bool approximate : {false, true})
+      gelu.samples.push_back(sample({{{real, shape}}}, GeluAttrs{approximate}));
   rows.push_back(gelu);
 
   for (const std::string op : {"softmax", "log_softmax"}) {
     Row r{.op = op};
-    for (const auto& [shape, axis] : std::vector<std::pair<Shape, int>>{
-             {{1}, 0}, {{17}, 0}, {{3, 5}, 1}, {{3, 5}, 0}, {{2, 3, 5}, 1}, {{0, 3}, 1}})
+    for (const auto& [shape, axis] :
+         std::vector<std::pair<Shape, int>>{{{1}, 0}, {{17}, 0}, {{3, 5}, 1}, {{3, 5}, 0}, {{2, 3, 5}, 1}, {{0, 3}, 1}})
       r.samples.push_back(sample({{{real, shape}}}, AxisAttrs{axis}));
     rows.push_back(r);
   }

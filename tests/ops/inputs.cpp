@@ -23,8 +23,7 @@ std::vector<size_t> shuffled(size_t n, uint64_t seed) {
 
 double fraction(double x) { return x - std::floor(x); }
 
-template <class T>
-void fill_integers(T* out, size_t n, const Input& input, uint64_t seed) {
+template <class T> void fill_integers(T* out, size_t n, const Input& input, uint64_t seed) {
   const double count = input.high - input.low + 1;
   for (size_t i = 0; i < n; ++i) {
     const double unit = static_cast<double>(draw(seed, i) >> 11) * 0x1p-53;
@@ -33,16 +32,15 @@ void fill_integers(T* out, size_t n, const Input& input, uint64_t seed) {
 }
 
 // The golden ratio puts the lattices of different inputs and seeds at different places between the same points.
-template <class T>
-void fill_reals(T* out, size_t n, const Input& input, uint64_t seed, size_t position) {
+template <class T> void fill_reals(T* out, size_t n, const Input& input, uint64_t seed, size_t position) {
   const double offset = fraction(static_cast<double>(position + 1) * 0.6180339887 + static_cast<double>(seed) * 0.03);
   const std::vector<size_t> order = shuffled(n, draw(seed, position));
   for (size_t i = 0; i < n; ++i)
-    out[i] = static_cast<T>(input.low + (input.high - input.low) * (static_cast<double>(order[i]) + offset) / static_cast<double>(n));
+    out[i] = static_cast<T>(input.low + (input.high - input.low) * (static_cast<double>(order[i]) + offset) /
+                                            static_cast<double>(n));
 }
 
-template <class T>
-std::vector<double> widened(const Array& a) {
+template <class T> std::vector<double> widened(const Array& a) {
   const std::span<const T> values = a.data<T>();
   return {values.begin(), values.end()};
 }
@@ -101,7 +99,8 @@ std::string difference(const Array& a, const Array& b, double tolerance) {
     if (std::isfinite(v)) largest = std::max(largest, std::abs(v));
   const double bound = is_floating(a.dtype()) ? tolerance * (1 + largest) : 0;
   for (size_t i = 0; i < va.size(); ++i)
-    if (!agree(va[i], vb[i], bound)) return fmt::format("element {} of {}: {} and {}", i, a.type().to_string(), va[i], vb[i]);
+    if (!agree(va[i], vb[i], bound))
+      return fmt::format("element {} of {}: {} and {}", i, a.type().to_string(), va[i], vb[i]);
   return "";
 }
 

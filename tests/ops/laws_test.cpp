@@ -46,9 +46,7 @@ void for_each_sample(const std::function<void(const OpDef&, const Row&, const Sa
       INFO(text);
       try {
         law(*op, row, sample);
-      } catch (const Error& error) {
-        FAIL_CHECK(text << ": " << error.what());
-      }
+      } catch (const Error& error) { FAIL_CHECK(text << ": " << error.what()); }
     }
   }
 }
@@ -74,8 +72,7 @@ Arrays directions(std::span<const Type> types, uint64_t seed) {
   return arrays;
 }
 
-template <class T>
-Array moved_as(const Array& x, const Array& direction, double h) {
+template <class T> Array moved_as(const Array& x, const Array& direction, double h) {
   std::vector<T> values = x.to_vector<T>();
   const std::vector<T> d = direction.to_vector<T>();
   for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<T>(values[i] + h * d[i]);
@@ -111,8 +108,8 @@ void check_gradient(const Graph& graph, const Arrays& inputs, double step, int o
   arguments.insert(arguments.end(), c.begin(), c.end());
   const Arrays results = reference::evaluate(backward, arguments);
   const size_t n = graph.outputs.size();
-  check_close({results.begin(), results.begin() + static_cast<std::ptrdiff_t>(n)}, reference::evaluate(graph, inputs), 1e-12,
-              "the outputs of the vjp");
+  check_close({results.begin(), results.begin() + static_cast<std::ptrdiff_t>(n)}, reference::evaluate(graph, inputs),
+              1e-12, "the outputs of the vjp");
   const double from_vjp = inner(std::span(results).subspan(n), d);
 
   const auto along = [&](double h) {
@@ -144,7 +141,8 @@ Arrays gradients_of(const OpDef& op, const Sample& sample) {
   const Graph graph = graph_of(op, sample);
   const std::vector<int> wrt = floating(graph.input_types()), of = floating(graph.output_types());
   Arrays arguments = make_inputs(sample, 0);
-  for (const Array& c : directions(types_of(chosen(reference::evaluate(graph, arguments), of)), 7)) arguments.push_back(c);
+  for (const Array& c : directions(types_of(chosen(reference::evaluate(graph, arguments), of)), 7))
+    arguments.push_back(c);
   const Arrays results = reference::evaluate(vjp(graph, wrt, of), arguments);
   return {results.begin() + static_cast<std::ptrdiff_t>(graph.outputs.size()), results.end()};
 }
@@ -206,7 +204,7 @@ TEST_CASE("every op can be computed, differentiated and batched") {
     CHECK((op->infer != nullptr));
     CHECK((reference::has_kernel(*op) || op->expand));
     CHECK((!op->differentiable || op->vjp || op->expand));
-    CHECK((op->batch || op->expand || op->name == "fill" || op->name == "iota"));   // these two have no inputs
+    CHECK((op->batch || op->expand || op->name == "fill" || op->name == "iota"));  // these two have no inputs
   }
 }
 
@@ -236,7 +234,7 @@ TEST_CASE("a reference kernel writes every element of its outputs and nothing el
     for (const Array& a : inputs) sources.push_back(a.buffer()->data());
     constexpr size_t canary = 64;
     std::vector<std::vector<std::vector<unsigned char>>> runs;
-    for (const unsigned char poison : {'\x00', '\x01'}) {   // both are booleans, so that a bool output stays legal
+    for (const unsigned char poison : {'\x00', '\x01'}) {  // both are booleans, so that a bool output stays legal
       std::vector<std::vector<unsigned char>>& blocks = runs.emplace_back();
       std::vector<void*> targets;
       for (const Type& type : out) blocks.emplace_back(type.bytes() + canary, poison);
@@ -269,13 +267,12 @@ TEST_CASE("the vjp in f32 follows the one in f64") {
       INFO(text);
       if (!op) continue;
       try {
-        const Arrays gradients = gradients_of(*op, single[r].samples[s]), expected = gradients_of(*op, wide[r].samples[s]);
+        const Arrays gradients = gradients_of(*op, single[r].samples[s]),
+                     expected = gradients_of(*op, wide[r].samples[s]);
         REQUIRE(gradients.size() == expected.size());
         for (size_t i = 0; i < gradients.size(); ++i)
           CHECK(difference(gradients[i], cast(expected[i], gradients[i].dtype()), 1e-4) == "");
-      } catch (const Error& error) {
-        FAIL_CHECK(text << ": " << error.what());
-      }
+      } catch (const Error& error) { FAIL_CHECK(text << ": " << error.what()); }
     }
 }
 
@@ -332,7 +329,7 @@ TEST_CASE("graphs: dead nodes, equality and hash") {
     CHECK(hash_graph(graph) == hash_graph(again));
     CHECK(to_string(graph) == to_string(again));
 
-    Graph longer = graph;   // the same node once more, used by nothing
+    Graph longer = graph;  // the same node once more, used by nothing
     longer.nodes.push_back(graph.nodes.back());
     verify(longer);
     CHECK(same_graph(graph, longer));

@@ -38,7 +38,7 @@ struct Net : Module<Net> {
   std::vector<Ref<Affine>> blocks;
   Net() = default;
   explicit Net(Rngs& rngs) : linear1(make<Affine>(2, 4, rngs)), linear2(make<Affine>(4, 2, rngs)) {
-    for (int i = 0; i < 11; ++i) blocks.push_back(make<Affine>(4, 4, rngs));   // 10 sorts after 2 by number only
+    for (int i = 0; i < 11; ++i) blocks.push_back(make<Affine>(4, 4, rngs));  // 10 sorts after 2 by number only
   }
   Array operator()(const Array& x) {
     Array h = tanh((*linear1)(x));
@@ -52,14 +52,12 @@ struct Net : Module<Net> {
   }
 };
 
-inline Array net_loss(const Ref<Net>& model, const Array& x, const Array& y) { return mean(square((*model)(x) - y)); }
+inline Array net_loss(const Ref<Net>& model, const Array& x, const Array& y) { return mean(square((*model)(x)-y)); }
 
 inline std::string error_of(auto&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e.what();
-  }
+  } catch (const Error& e) { return e.what(); }
   return "";
 }
 

@@ -118,8 +118,8 @@ TEST_CASE("the schedules are Optax's") {
     const bool warmup = known.args.has("warmup_steps");
     const auto arg = [&](const char* name) { return known.args.number(name); };
     const Ref<optim::Schedule> schedule =
-        warmup ? Ref<optim::Schedule>(make<optim::WarmupCosine>(arg("init_value"), arg("peak_value"), arg("warmup_steps"),
-                                                                arg("decay_steps"), arg("end_value")))
+        warmup ? Ref<optim::Schedule>(make<optim::WarmupCosine>(
+                     arg("init_value"), arg("peak_value"), arg("warmup_steps"), arg("decay_steps"), arg("end_value")))
                : make<optim::Cosine>(arg("init_value"), arg("decay_steps"), arg("alpha"));
     const std::vector<double>& counts = known.args.numbers("counts");
     const double peak = warmup ? arg("peak_value") : arg("init_value");

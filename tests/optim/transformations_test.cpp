@@ -21,8 +21,10 @@ State two_leaves(std::vector<float> a, std::vector<float> b) {
 std::vector<float> kernel_of(const State& state) { return state["net.kernel"].to_vector<float>(); }
 std::vector<float> bias_of(const State& state) { return state["net.bias"].to_vector<float>(); }
 
-Ref<Optimizer> build(const std::string& yaml, Diagnostics& diagnostics, const Ref<ModuleBase>& model, int64_t total_steps = 0) {
-  return optimizers().build(*parse_yaml("optimizer: " + yaml, "a.yaml").find("optimizer"), diagnostics, model, total_steps);
+Ref<Optimizer> build(const std::string& yaml, Diagnostics& diagnostics, const Ref<ModuleBase>& model,
+                     int64_t total_steps = 0) {
+  return optimizers().build(*parse_yaml("optimizer: " + yaml, "a.yaml").find("optimizer"), diagnostics, model,
+                            total_steps);
 }
 
 std::string build_error(const std::string& yaml) {
@@ -33,7 +35,7 @@ std::string build_error(const std::string& yaml) {
 }  // namespace
 
 TEST_CASE("clip_by_global_norm: all leaves together, untouched below the limit") {
-  const State grads = two_leaves({3, 0}, {4}), none;   // norm 5
+  const State grads = two_leaves({3, 0}, {4}), none;  // norm 5
   const auto clipped = [&](double limit) { return make<optim::ClipByGlobalNorm>(limit)->update(grads, none); };
   CHECK(optim::global_norm(grads).item<float>() == 5);
   CHECK(kernel_of(clipped(5.5)) == std::vector<float>{3, 0});
@@ -55,7 +57,7 @@ TEST_CASE("weight decay is added where the mask matches") {
   auto kernels = make<optim::AddDecayedWeights>(0.5, path("**.kernel"));
   CHECK(kernel_of(kernels->update(grads, params)) == std::vector<float>{6, 12});
   CHECK(bias_of(kernels->update(grads, params)) == std::vector<float>{3});
-  auto copy = clone(kernels);   // the mask is read back from its text
+  auto copy = clone(kernels);  // the mask is read back from its text
   CHECK(bias_of(copy->update(grads, params)) == std::vector<float>{3});
 }
 
@@ -84,7 +86,7 @@ TEST_CASE("adam's bias correction holds its digits") {
     CHECK(kernel_of(updates)[1] == doctest::Approx(-1).epsilon(2e-6));
     CHECK(bias_of(updates)[0] == doctest::Approx(1e-3 / (1e-3 + 1e-8)).epsilon(2e-6));
   }
-  auto plain = make<optim::ScaleByAdam>(0.0, 0.0, 0.0);   // no memory: the sign of g
+  auto plain = make<optim::ScaleByAdam>(0.0, 0.0, 0.0);  // no memory: the sign of g
   plain->init(grads);
   CHECK(kernel_of(plain->update(grads, grads)) == std::vector<float>{1, -1});
 }
@@ -117,8 +119,9 @@ TEST_CASE("schedules at their edges") {
 
 TEST_CASE("every schedule and optimizer is documented and builds from what it requires") {
   const std::map<std::string, std::string> required{
-      {"sgd", "learning_rate: 0.1"},   {"adam", "learning_rate: 0.1"},       {"adamw", "learning_rate: 0.1"},
-      {"constant", "value: 0.1"},      {"cosine", "init_value: 0.1"},        {"warmup_cosine", "peak_value: 0.1, warmup_steps: 2"}};
+      {"sgd", "learning_rate: 0.1"},   {"adam", "learning_rate: 0.1"},
+      {"adamw", "learning_rate: 0.1"}, {"constant", "value: 0.1"},
+      {"cosine", "init_value: 0.1"},   {"warmup_cosine", "peak_value: 0.1, warmup_steps: 2"}};
   const auto documented = [&](const ComponentDoc& doc) {
     CAPTURE(doc.name);
     CHECK(required.contains(doc.name));
@@ -150,9 +153,10 @@ TEST_CASE("every schedule and optimizer is documented and builds from what it re
 TEST_CASE("options reach the transformations") {
   Diagnostics diagnostics;
   Rngs rngs(0);
-  auto optimizer = build("{type: adamw, learning_rate: {type: cosine, init_value: 0.5}, b1: 0.8, b2: 0.9, eps: 1e-3, "
-                         "weight_decay: 0.01, mask: 'path:**.kernel', clip_by_global_norm: 2, wrt: 'path:linear1.*'}",
-                         diagnostics, make<Net>(rngs), 40);
+  auto optimizer = build(
+      "{type: adamw, learning_rate: {type: cosine, init_value: 0.5}, b1: 0.8, b2: 0.9, eps: 1e-3, "
+      "weight_decay: 0.01, mask: 'path:**.kernel', clip_by_global_norm: 2, wrt: 'path:linear1.*'}",
+      diagnostics, make<Net>(rngs), 40);
   const auto parts = as<optim::Chain>(optimizer->tx)->parts();
   REQUIRE(parts.size() == 4);
   CHECK(as<optim::ClipByGlobalNorm>(parts[0])->max_norm.value() == 2);
@@ -163,7 +167,7 @@ TEST_CASE("options reach the transformations") {
   CHECK(as<optim::AddDecayedWeights>(parts[2])->mask.text == "path:**.kernel");
   CHECK(as<optim::AddDecayedWeights>(parts[2])->weight_decay.value() == 0.01);
   const auto cosine = as<optim::Cosine>(as<optim::ScaleByLearningRate>(parts[3])->schedule);
-  CHECK(cosine->decay_steps.value() == 40);   // the whole run
+  CHECK(cosine->decay_steps.value() == 40);  // the whole run
   CHECK(optimizer->wrt().to_string() == "path:linear1.*");
   diagnostics.throw_if_any();
 }
@@ -171,20 +175,30 @@ TEST_CASE("options reach the transformations") {
 TEST_CASE("bad options say where and what") {
   const std::string number = "expected a number of at least 0, or a schedule such as {type: cosine, ...}, got ";
   CHECK(build_error("{type: adam, learning_rate: -1}") == "a.yaml:1:40: optimizer.learning_rate: " + number + "'-1'");
-  CHECK(build_error("{type: adam, learning_rate: fast}") == "a.yaml:1:40: optimizer.learning_rate: " + number + "'fast'");
-  CHECK(build_error("{type: adam, learning_rate: [1]}") == "a.yaml:1:40: optimizer.learning_rate: " + number + "a list");
+  CHECK(build_error("{type: adam, learning_rate: fast}") ==
+        "a.yaml:1:40: optimizer.learning_rate: " + number + "'fast'");
+  CHECK(build_error("{type: adam, learning_rate: [1]}") ==
+        "a.yaml:1:40: optimizer.learning_rate: " + number + "a list");
   CHECK(build_error("adam").starts_with("a.yaml:1:12: optimizer.learning_rate: this key is required"));
-  CHECK(build_error("{type: adam, learning_rate: 0.1, beta1: 0.9}").starts_with("a.yaml:1:45: optimizer.beta1: unknown key"));
+  CHECK(build_error("{type: adam, learning_rate: 0.1, beta1: 0.9}")
+            .starts_with("a.yaml:1:45: optimizer.beta1: unknown key"));
   CHECK(build_error("{type: adam, learning_rate: 0.1, b2: 1}").starts_with("a.yaml:1:49: optimizer.b2: expected"));
-  CHECK(build_error("{type: adam, learning_rate: {type: cosin, init_value: 1}}").find("did you mean 'cosine'") != std::string::npos);
-  CHECK(build_error("{type: adam, learning_rate: {type: cosine, init_value: 1}}").find("the length of the run is not known") !=
+  CHECK(build_error("{type: adam, learning_rate: {type: cosin, init_value: 1}}").find("did you mean 'cosine'") !=
         std::string::npos);
-  CHECK(build_error("{type: sgd, learning_rate: {type: warmup_cosine, peak_value: 1, warmup_steps: 5, decay_steps: 5}}") ==
-        "a.yaml:1:39: optimizer.learning_rate: warmup_cosine: decay_steps: expected more than the 5 warmup_steps, got 5; "
-        "decay_steps counts the warmup too");
-  CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: Parm}").find("adam: wrt: expected a kind of Variable") != std::string::npos);
-  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: kernel}").find("adamw: mask: expected a kind") != std::string::npos);
+  CHECK(build_error("{type: adam, learning_rate: {type: cosine, init_value: 1}}")
+            .find("the length of the run is not known") != std::string::npos);
+  CHECK(
+      build_error(
+          "{type: sgd, learning_rate: {type: warmup_cosine, peak_value: 1, warmup_steps: 5, decay_steps: 5}}") ==
+      "a.yaml:1:39: optimizer.learning_rate: warmup_cosine: decay_steps: expected more than the 5 warmup_steps, got 5; "
+      "decay_steps counts the warmup too");
+  CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: Parm}").find("adam: wrt: expected a kind of Variable") !=
+        std::string::npos);
+  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: kernel}").find("adamw: mask: expected a kind") !=
+        std::string::npos);
   // Known kinds and good patterns that match nothing here.
-  CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: LoRAParam}").find("matches some floating Variable") != std::string::npos);
-  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: 'path:y'}").find("a mask that matches some") != std::string::npos);
+  CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: LoRAParam}").find("matches some floating Variable") !=
+        std::string::npos);
+  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: 'path:y'}").find("a mask that matches some") !=
+        std::string::npos);
 }

@@ -17,10 +17,10 @@ namespace {
 const Type vec{DType::f32, {4}};
 const Type mat{DType::f32, {4, 4}};
 
-BufferRef buffer(std::vector<float> values) { return array<float>(values, {static_cast<int64_t>(values.size())}).buffer(); }
-std::vector<float> values(const BufferRef& b) {
-  return {b->as<float>(), b->as<float>() + b->bytes() / sizeof(float)};
+BufferRef buffer(std::vector<float> values) {
+  return array<float>(values, {static_cast<int64_t>(values.size())}).buffer();
 }
+std::vector<float> values(const BufferRef& b) { return {b->as<float>(), b->as<float>() + b->bytes() / sizeof(float)}; }
 
 struct Session {
   std::shared_ptr<Plan> plan;
@@ -32,7 +32,8 @@ struct Session {
   }
 };
 
-Session session(const Graph& graph, const std::vector<Alias>& aliases, std::vector<BufferRef> state, PlanOptions options = {}) {
+Session session(const Graph& graph, const std::vector<Alias>& aliases, std::vector<BufferRef> state,
+                PlanOptions options = {}) {
   return {Plan::compile(graph, aliases, options), std::move(state), std::vector<BufferRef>(graph.outputs.size())};
 }
 
@@ -43,7 +44,7 @@ TEST_CASE("an aliased output is written into its input's Buffer") {
   s.run();
   CHECK(s.state[0].get() == before);
   CHECK(values(s.state[0]) == std::vector<float>{0, 1, 2, 3});
-  CHECK(values(s.outputs[1]) == std::vector<float>{10});   // of the old value
+  CHECK(values(s.outputs[1]) == std::vector<float>{10});  // of the old value
   CHECK(s.outputs[0] == nullptr);
   CHECK(s.plan->report().copied_aliases.empty());
 }
@@ -80,7 +81,8 @@ TEST_CASE("aliases that cannot be kept become copies, and the report says so") {
   });
   const std::vector<float> m{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
   Session q = session(square_of.graph, {{0, 0}, {1, 1}}, {buffer(m), buffer(m)});
-  const Arrays expected = reference::evaluate(square_of.graph, Arrays{array<float>(m, {4, 4}), array<float>(m, {4, 4})});
+  const Arrays expected =
+      reference::evaluate(square_of.graph, Arrays{array<float>(m, {4, 4}), array<float>(m, {4, 4})});
   q.run();
   CHECK(values(q.state[0]) == expected[0].to_vector<float>());
   CHECK(values(q.state[1]) == expected[1].to_vector<float>());
@@ -99,7 +101,7 @@ TEST_CASE("outputs that are inputs, constants or other outputs share their Buffe
   CHECK(s.outputs[1] == constant.buffer());
   CHECK(s.outputs[2] == s.outputs[3]);
   CHECK(values(s.outputs[2]) == std::vector<float>{2, 4, 6, 8});
-  CHECK(values(s.outputs[4]) == std::vector<float>{1, 2, 3, 4});   // the old value of a state: a copy
+  CHECK(values(s.outputs[4]) == std::vector<float>{1, 2, 3, 4});  // the old value of a state: a copy
   CHECK(values(s.state[0]) == std::vector<float>{2, 3, 4, 5});
 }
 
@@ -112,7 +114,8 @@ TEST_CASE("a failed guard leaves every input as it was, bit for bit") {
   });
   const float inf = std::numeric_limits<float>::infinity();
   for (const bool shared : {false, true}) {
-    Session s = session(t.graph, {{0, 0}, {2, 2}}, {buffer({1, 2, 3, 4}), buffer({1, inf, 1, 1}), buffer({1, 1, 1, 1})});
+    Session s =
+        session(t.graph, {{0, 0}, {2, 2}}, {buffer({1, 2, 3, 4}), buffer({1, inf, 1, 1}), buffer({1, 1, 1, 1})});
     const BufferRef other = shared ? s.state[0] : nullptr;
     const std::vector<BufferRef> held{s.state[0], s.state[2]};
     const Buffer* before = s.state[0].get();
@@ -157,7 +160,8 @@ TEST_CASE("aliases change no bit on random graphs") {
       for (const Alias& a : aliases) s.outputs[static_cast<size_t>(a.output)] = s.state[static_cast<size_t>(a.input)];
       auto& bytes = results.emplace_back();
       for (size_t o = 0; o < s.outputs.size(); ++o)
-        bytes.emplace_back(s.outputs[o]->as<uint8_t>(), s.outputs[o]->as<uint8_t>() + random.graph.type(random.graph.outputs[o]).bytes());
+        bytes.emplace_back(s.outputs[o]->as<uint8_t>(),
+                           s.outputs[o]->as<uint8_t>() + random.graph.type(random.graph.outputs[o]).bytes());
     }
     aliased += static_cast<int>(aliases.size());
     INFO("seed " << seed << "\n" << to_string(random.graph));
@@ -172,7 +176,9 @@ TEST_CASE("a steady run allocates nothing") {
     check_finite(y, "y");
     return Arrays{in[1] - y * 0.1, sum(y), in[0]};
   });
-  Session s = session(t.graph, {{0, 1}}, {buffer(std::vector<float>(16, 0.5f)), buffer(std::vector<float>(16, 0.1f)), buffer({1, 2, 3, 4})});
+  Session s =
+      session(t.graph, {{0, 1}},
+              {buffer(std::vector<float>(16, 0.5f)), buffer(std::vector<float>(16, 0.1f)), buffer({1, 2, 3, 4})});
   std::vector<BufferRef*> holders;
   for (BufferRef& b : s.state) holders.push_back(&b);
   for (int i = 0; i < 3; ++i) s.plan->run(holders, s.outputs);

@@ -15,16 +15,16 @@ bool has_op(const StepReport& step, std::string_view op) { return std::ranges::f
 
 Type f32(Shape shape) { return {DType::f32, shape}; }
 
-Arrays adam(const Array& p, const Array& g, const Array& m, const Array& v, const Array& rate, const Array& c1, const Array& c2) {
+Arrays adam(const Array& p, const Array& g, const Array& m, const Array& v, const Array& rate, const Array& c1,
+            const Array& c2) {
   const Array m1 = m * 0.9 + g * 0.1;
   const Array v1 = v * 0.999 + square(g) * 0.001;
   return {p - rate * (m1 / c1) / (sqrt(v1 / c2) + 1e-8), m1, v1};
 }
 
 TEST_CASE("a product takes bias and activation with it") {
-  const Traced t = trace({f32({8, 16}), f32({16, 4}), f32({4})}, [](std::span<const Array> in) {
-    return Arrays{relu(matmul(in[0], in[1]) + in[2])};
-  });
+  const Traced t = trace({f32({8, 16}), f32({16, 4}), f32({4})},
+                         [](std::span<const Array> in) { return Arrays{relu(matmul(in[0], in[1]) + in[2])}; });
   CHECK(Plan::compile(t.graph)->report().steps.size() == 1);
   CHECK(Plan::compile(t.graph, {}, {.fuse = false})->report().steps.size() == 3);
 }
@@ -48,12 +48,13 @@ TEST_CASE("an Adam update is one step a parameter, in place") {
 }
 
 TEST_CASE("a training step of an MLP: relu backward and bias gradient in one pass, nothing falls back") {
-  const auto forward = trace({f32({784, 64}), f32({64}), f32({64, 10}), f32({10}), f32({128, 784}), {DType::i32, {128}}},
-                             [](std::span<const Array> in) {
-    const Array h = relu(matmul(in[4], in[0]) + in[1]);
-    const Array logits = matmul(h, in[2]) + in[3];
-    return Arrays{mean(softmax_cross_entropy(logits, in[5]))};
-  });
+  const auto forward =
+      trace({f32({784, 64}), f32({64}), f32({64, 10}), f32({10}), f32({128, 784}), {DType::i32, {128}}},
+            [](std::span<const Array> in) {
+              const Array h = relu(matmul(in[4], in[0]) + in[1]);
+              const Array logits = matmul(h, in[2]) + in[3];
+              return Arrays{mean(softmax_cross_entropy(logits, in[5]))};
+            });
   const Graph graph = value_and_grad(forward.graph, {0, 1, 2, 3});
   auto plan = Plan::compile(graph);
   INFO(plan->to_string());
@@ -86,7 +87,7 @@ TEST_CASE("both moments come from one pass") {
   const Traced t = trace({f32({64, 32})}, [](std::span<const Array> in) { return moments(in[0]); });
   auto plan = Plan::compile(t.graph);
   INFO(plan->to_string());
-  CHECK(plan->report().steps.size() == 2);   // the sums; the small vectors after them
+  CHECK(plan->report().steps.size() == 2);  // the sums; the small vectors after them
 }
 
 TEST_CASE("the plan does not depend on the order of recording") {

@@ -1,5 +1,5 @@
-// The laws of compiled graphs, generated from the op test table: a Plan computes what the reference kernels do, fused or
-// not, and aliasing changes no bit. Each op is tried alone and inside the graph of its gradient.
+// The laws of compiled graphs, generated from the op test table: a Plan computes what the reference kernels do, fused
+// or not, and aliasing changes no bit. Each op is tried alone and inside the graph of its gradient.
 #include <doctest/doctest.h>
 
 #include <cstring>
@@ -31,9 +31,7 @@ void for_each_sample(const std::function<void(const Graph&, const Sample&)>& law
       INFO(text);
       try {
         law(graph_of(*op, sample), sample);
-      } catch (const Error& error) {
-        FAIL_CHECK(text << ": " << error.what());
-      }
+      } catch (const Error& error) { FAIL_CHECK(text << ": " << error.what()); }
     }
   }
 }
@@ -73,7 +71,8 @@ Backward backward_of(const Graph& graph, const Sample& sample) {
   for (size_t o = 0; o < graph.outputs.size(); ++o)
     if (is_floating(graph.output_types()[o].dtype)) of.push_back(static_cast<int>(o));
   Backward b{vjp(graph, wrt, of), make_inputs(sample, 1)};
-  for (const int o : of) b.inputs.push_back(make_array({graph.output_types()[static_cast<size_t>(o)], -1, 1}, 3, b.inputs.size()));
+  for (const int o : of)
+    b.inputs.push_back(make_array({graph.output_types()[static_cast<size_t>(o)], -1, 1}, 3, b.inputs.size()));
   return b;
 }
 
@@ -83,7 +82,8 @@ Array copy_of(const Array& a) {
   return Array(a.type(), buffer);
 }
 
-// Runs with output 0 written over input `input`, and gives all outputs. `shared`: somebody else holds that input's Buffer.
+// Runs with output 0 written over input `input`, and gives all outputs. `shared`: somebody else holds that input's
+// Buffer.
 Arrays run_aliased(const Graph& graph, const Arrays& inputs, int input, bool alias, bool shared) {
   const std::shared_ptr<Plan> plan = Plan::compile(graph, {{.output = 0, .input = input}}, {.alias = alias});
   std::vector<BufferRef> held, outputs(graph.outputs.size());
@@ -95,7 +95,9 @@ Arrays run_aliased(const Graph& graph, const Arrays& inputs, int input, bool ali
   plan->run(holders, outputs);
   Arrays results{Array(graph.type(graph.outputs[0]), state)};
   for (size_t o = 1; o < outputs.size(); ++o) results.emplace_back(graph.type(graph.outputs[o]), outputs[o]);
-  if (shared) CHECK(difference(Array(inputs[static_cast<size_t>(input)].type(), other_holder), inputs[static_cast<size_t>(input)], 0) == "");
+  if (shared)
+    CHECK(difference(Array(inputs[static_cast<size_t>(input)].type(), other_holder), inputs[static_cast<size_t>(input)],
+                     0) == "");
   return results;
 }
 
@@ -147,7 +149,8 @@ TEST_CASE("the plan of a batched op is the plan of each example") {
     for (const Array& a : make_inputs(sample, 1)) examples.push_back(stack_arrays({a, a, a}));
     const Graph batched = vmap(graph, std::vector<bool>(graph.inputs.size(), true), 3);
     const Arrays one = reference::evaluate(graph, make_inputs(sample, 1)), results = run(batched, examples, {});
-    for (size_t o = 0; o < one.size(); ++o) CHECK(difference(results[o], stack_arrays({one[o], one[o], one[o]}), 1e-5) == "");
+    for (size_t o = 0; o < one.size(); ++o)
+      CHECK(difference(results[o], stack_arrays({one[o], one[o], one[o]}), 1e-5) == "");
   });
 }
 

@@ -14,7 +14,8 @@ TEST_CASE("no two blocks that live at the same time overlap") {
     std::vector<plan::Block> blocks;
     for (int64_t i = dice.below(60); i-- > 0;) {
       const int first = static_cast<int>(dice.below(40));
-      blocks.push_back({static_cast<size_t>(dice.below(5) == 0 ? 0 : dice.below(5000)), first, first + static_cast<int>(dice.below(10))});
+      blocks.push_back({static_cast<size_t>(dice.below(5) == 0 ? 0 : dice.below(5000)), first,
+                        first + static_cast<int>(dice.below(10))});
     }
     const plan::Placement p = plan::place(blocks);
     size_t most = 0;
@@ -29,7 +30,8 @@ TEST_CASE("no two blocks that live at the same time overlap") {
       CHECK(p.offsets[i] + blocks[i].bytes <= p.bytes);
       for (size_t j = 0; j < i; ++j) {
         const bool together = blocks[i].first <= blocks[j].last && blocks[j].first <= blocks[i].last;
-        const bool apart = p.offsets[i] + blocks[i].bytes <= p.offsets[j] || p.offsets[j] + blocks[j].bytes <= p.offsets[i];
+        const bool apart =
+            p.offsets[i] + blocks[i].bytes <= p.offsets[j] || p.offsets[j] + blocks[j].bytes <= p.offsets[i];
         if (together && blocks[i].bytes > 0 && blocks[j].bytes > 0) REQUIRE(apart);
       }
     }

@@ -10,9 +10,10 @@ namespace nnx {
 namespace {
 
 TEST_CASE("a plan computes what the graph says") {
-  const Traced t = trace({{DType::f32, {2, 3}}, {DType::f32, {3, 4}}, {DType::f32, {4}}}, [](std::span<const Array> in) {
-    return Arrays{relu(matmul(in[0], in[1]) + in[2]), sum(in[0], {0})};
-  });
+  const Traced t =
+      trace({{DType::f32, {2, 3}}, {DType::f32, {3, 4}}, {DType::f32, {4}}}, [](std::span<const Array> in) {
+        return Arrays{relu(matmul(in[0], in[1]) + in[2]), sum(in[0], {0})};
+      });
   const Array x = array<float>({1, 2, 3, 4, 5, 6}, {2, 3});
   const Array w = array<float>({1, 0, 0, -1, 0, 1, 0, -1, 0, 0, 1, -1}, {3, 4});
   const Array b = array<float>({0.5f, 0, 0, 0}, {4});

@@ -12,7 +12,9 @@ constexpr int64_t rows = 5, cols = 6;
 
 class Grower {
  public:
-  Grower(Dice& dice, std::span<const Array> in) : dice_(dice), key_(in.back()) { pool_.assign(in.begin(), in.end() - 1); }
+  Grower(Dice& dice, std::span<const Array> in) : dice_(dice), key_(in.back()) {
+    pool_.assign(in.begin(), in.end() - 1);
+  }
 
   void grow() {
     const Array x = pick();
@@ -35,11 +37,13 @@ class Grower {
       case 14: y = product(x); break;
       case 15: y = cast(cast(greater(x, -100.0), DType::i32), DType::f32) * x; break;
       case 16: y = select(random::bernoulli(key_, 0.7, x.shape()), x, zeros_like(x)); break;
-      case 17: y = x.rank() > 0 ? slice_axis(concatenate({x, x * 0.5}, 0), 0, x.dim(0) / 2, x.dim(0) + x.dim(0) / 2) : x; break;
+      case 17:
+        y = x.rank() > 0 ? slice_axis(concatenate({x, x * 0.5}, 0), 0, x.dim(0) / 2, x.dim(0) + x.dim(0) / 2) : x;
+        break;
       case 18: y = x + cast(iota(x.shape().rank() > 0 ? x.shape() : Shape{1}, 0), DType::f32) * 0.01; break;
       default: y = broadcast_to(sum(x), {cols}); break;
     }
-    pool_.push_back(tanh(y));   // bounded, so that long chains stay comparable
+    pool_.push_back(tanh(y));  // bounded, so that long chains stay comparable
     if (dice_.below(3) == 0) pool_.back() = y * 0.25;
   }
 
@@ -94,20 +98,21 @@ Array random_array(Dice& dice, const Shape& shape) {
 RandomGraph random_graph(uint64_t seed, int steps) {
   Dice dice(seed);
   RandomGraph result;
-  for (const Shape& shape : {Shape{rows, cols}, Shape{cols}, Shape{rows, 1}, Shape{}, Shape{2, 3, 4}, Shape{rows, cols}})
+  for (const Shape& shape :
+       {Shape{rows, cols}, Shape{cols}, Shape{rows, 1}, Shape{}, Shape{2, 3, 4}, Shape{rows, cols}})
     result.inputs.push_back(random_array(dice, shape));
   result.inputs.push_back(array<uint32_t>({7, static_cast<uint32_t>(seed)}, {2}));
   std::vector<Type> types;
   for (const Array& a : result.inputs) types.push_back(a.type());
   result.graph = trace(types, [&](std::span<const Array> in) {
-    Grower grower(dice, in);
-    for (int i = 0; i < steps; ++i) grower.grow();
-    const Arrays& pool = grower.pool();
-    Arrays outputs;
-    for (size_t i = 0; i < pool.size(); ++i)
-      if (i + 1 == pool.size() || dice.below(4) == 0) outputs.push_back(pool[i]);
-    return outputs;
-  }).graph;
+                   Grower grower(dice, in);
+                   for (int i = 0; i < steps; ++i) grower.grow();
+                   const Arrays& pool = grower.pool();
+                   Arrays outputs;
+                   for (size_t i = 0; i < pool.size(); ++i)
+                     if (i + 1 == pool.size() || dice.below(4) == 0) outputs.push_back(pool[i]);
+                   return outputs;
+                 }).graph;
   return result;
 }
 

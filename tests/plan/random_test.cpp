@@ -1,4 +1,5 @@
-// A Plan computes what reference::evaluate computes, on random Graphs, with fusing on and off and any number of threads.
+// A Plan computes what reference::evaluate computes, on random Graphs, with fusing on and off and any number of
+// threads.
 #include <doctest/doctest.h>
 
 #include "plan/plan.h"
@@ -28,7 +29,8 @@ TEST_CASE("a plan equals the reference evaluation on random graphs") {
       auto plan = Plan::compile(random.graph, {}, options);
       const Arrays got = run_plan(*plan, random.inputs);
       for (size_t o = 0; o < got.size(); ++o) {
-        INFO("seed " << seed << " output " << o << " fuse " << options.fuse << "\n" << to_string(random.graph) << plan->to_string());
+        INFO("seed " << seed << " output " << o << " fuse " << options.fuse << "\n"
+                     << to_string(random.graph) << plan->to_string());
         REQUIRE(test::close(got[o], expected[o], 2e-5));
       }
     }

@@ -14,15 +14,15 @@ namespace {
 std::vector<Type> infer_same(std::span<const Type> in, const Attrs&) { return {in[0]}; }
 
 const OpDef bare_op{.name = "toy_bare", .family = Family::elementwise, .infer = infer_same};
-const OpDef cube_op{.name = "toy_cube", .family = Family::elementwise, .infer = infer_same,
+const OpDef cube_op{.name = "toy_cube",
+                    .family = Family::elementwise,
+                    .infer = infer_same,
                     .expand = [](std::span<const Array> in, const Attrs&) { return Arrays{in[0] * in[0] * in[0]}; }};
 
 std::string message_of(const std::function<void()>& action) {
   try {
     action();
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "";
 }
 
@@ -49,15 +49,16 @@ TEST_CASE("one op on raw pointers, by its kernel or by its expansion") {
 TEST_CASE("a graph, node by node, with constants, expansions and guards") {
   const Type type{DType::f32, {2}};
   const Graph g = trace({type}, [](std::span<const Array> in) {
-    const Array y = emit1(cube_op, {}, {in[0]}) + array<float>({1, 2}, {2});
-    return Arrays{check_finite(1.0 / y, "inverse"), in[0]};
-  }).graph;
+                    const Array y = emit1(cube_op, {}, {in[0]}) + array<float>({1, 2}, {2});
+                    return Arrays{check_finite(1.0 / y, "inverse"), in[0]};
+                  }).graph;
   const Array x = array<float>({1, 2}, {2});
   const Arrays results = reference::evaluate(g, Arrays{x});
   CHECK(results[0].to_vector<float>() == std::vector<float>{0.5f, 0.1f});
   CHECK(results[1].buffer() == x.buffer());
-  CHECK(message_of([&] { reference::evaluate(g, Arrays{array<float>({-1, 2}, {2})}); }) ==
-        "inverse: expected finite values, got a NaN or infinity");
+  CHECK(message_of([&] {
+          reference::evaluate(g, Arrays{array<float>({-1, 2}, {2})});
+        }) == "inverse: expected finite values, got a NaN or infinity");
   CHECK(message_of([&] { reference::evaluate(g, Arrays{array<float>({1}, {1})}); }) ==
         "input 0 of a graph: expected f32[2], got f32[1]");
   CHECK_THROWS_AS(reference::evaluate(g, {}), Error);

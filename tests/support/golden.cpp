@@ -105,7 +105,7 @@ std::vector<KnownAnswer> read_known_answers() {
 }
 
 [[noreturn]] void absent(const char* file, const std::string& name) {
-  fail(ErrorKind::missing, {.where = std::string("tests/golden/") + file, .message = "has no " + nnx::quoted(name)});
+  fail(ErrorKind::missing, {.where = std::string("tests/golden/") + file, .message = "has no " + nnx::in_quotes(name)});
 }
 
 template <class T> const T& by_name(const std::vector<T>& all, const std::string& name, const char* file) {

@@ -9,14 +9,14 @@ namespace nnx::test {
 TEST_CASE("renumbering forgets the order of recording and drops dead nodes") {
   const std::vector<Type> types{{DType::f32, {2}}, {DType::f32, {2}}};
   const Graph left_first = trace(types, [](std::span<const Array> in) {
-    const Array a = exp(in[0]), b = tanh(in[1]);
-    return Arrays{a * b, b};
-  }).graph;
+                             const Array a = exp(in[0]), b = tanh(in[1]);
+                             return Arrays{a * b, b};
+                           }).graph;
   const Graph right_first = trace(types, [](std::span<const Array> in) {
-    const Array b = tanh(in[1]), a = exp(in[0]);
-    check_finite(a, "a");
-    return Arrays{a * b, b};
-  }).graph;
+                              const Array b = tanh(in[1]), a = exp(in[0]);
+                              check_finite(a, "a");
+                              return Arrays{a * b, b};
+                            }).graph;
   Graph unguarded = right_first;
   unguarded.guards.clear();
   CHECK(to_string(left_first) != to_string(unguarded));
@@ -31,10 +31,10 @@ TEST_CASE("renumbering forgets the order of recording and drops dead nodes") {
 
 TEST_CASE("renumbering does not recurse") {
   const Graph deep = trace({{DType::f32, {}}}, [](std::span<const Array> in) {
-    Array x = in[0];
-    for (int i = 0; i < 100000; ++i) x = negative(x);
-    return Arrays{x};
-  }).graph;
+                       Array x = in[0];
+                       for (int i = 0; i < 100000; ++i) x = negative(x);
+                       return Arrays{x};
+                     }).graph;
   CHECK(renumbered(deep).nodes.size() == 100001);
 }
 

@@ -26,9 +26,7 @@ inline Array counting(Shape shape, double step = 0.25) {
 inline std::string message_of(const std::function<void()>& action) {
   try {
     action();
-  } catch (const Error& error) {
-    return error.what();
-  }
+  } catch (const Error& error) { return error.what(); }
   return "";
 }
 
@@ -41,22 +39,30 @@ inline size_t count_ops(const Graph& graph, std::string_view name) {
 // Ops with something missing or wrong, for the errors of the transforms.
 inline std::vector<Type> infer_same(std::span<const Type> in, const Attrs&) { return {in[0]}; }
 inline const OpDef bare_op{.name = "toy_bare", .family = Family::elementwise, .infer = infer_same};
-inline const OpDef wrong_type_op{.name = "toy_wrong_type", .family = Family::elementwise, .infer = infer_same,
+inline const OpDef wrong_type_op{.name = "toy_wrong_type",
+                                 .family = Family::elementwise,
+                                 .infer = infer_same,
                                  .vjp = [](const VjpArgs& a) { return Arrays{expand_dims(a.ct[0], 0)}; },
                                  .batch = [](const BatchArgs& a) { return Arrays{expand_dims(a.in[0], 0)}; }};
-inline const OpDef wrong_count_op{.name = "toy_wrong_count", .family = Family::elementwise, .infer = infer_same,
+inline const OpDef wrong_count_op{.name = "toy_wrong_count",
+                                  .family = Family::elementwise,
+                                  .infer = infer_same,
                                   .vjp = [](const VjpArgs&) { return Arrays{}; },
                                   .batch = [](const BatchArgs&) { return Arrays{}; }};
 // x^3 by an expansion into an op that is itself an expansion.
-inline const OpDef square_op{.name = "toy_square", .family = Family::elementwise, .infer = infer_same,
+inline const OpDef square_op{.name = "toy_square",
+                             .family = Family::elementwise,
+                             .infer = infer_same,
                              .expand = [](std::span<const Array> in, const Attrs&) { return Arrays{in[0] * in[0]}; }};
-inline const OpDef cube_op{.name = "toy_cube", .family = Family::elementwise, .infer = infer_same,
-                           .expand = [](std::span<const Array> in, const Attrs&) {
-                             return Arrays{in[0] * emit1(square_op, {}, {in[0]})};
-                           }};
-inline const OpDef bad_expansion_op{.name = "toy_bad_expansion", .family = Family::elementwise, .infer = infer_same,
-                                    .expand = [](std::span<const Array> in, const Attrs&) {
-                                      return Arrays{expand_dims(in[0], 0)};
-                                    }};
+inline const OpDef cube_op{
+    .name = "toy_cube",
+    .family = Family::elementwise,
+    .infer = infer_same,
+    .expand = [](std::span<const Array> in, const Attrs&) { return Arrays{in[0] * emit1(square_op, {}, {in[0]})}; }};
+inline const OpDef bad_expansion_op{
+    .name = "toy_bad_expansion",
+    .family = Family::elementwise,
+    .infer = infer_same,
+    .expand = [](std::span<const Array> in, const Attrs&) { return Arrays{expand_dims(in[0], 0)}; }};
 
 }  // namespace nnx::test

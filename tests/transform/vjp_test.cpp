@@ -18,13 +18,13 @@ std::vector<double> run(const Graph& graph, const Arrays& inputs, size_t output)
 TEST_CASE("a shared value sums its cotangents") {
   const Graph g = graph_of({f64({3})}, [](std::span<const Array> in) {
     const Array y = in[0] * in[0];
-    return Arrays{y * in[0] + y};   // x^3 + x^2
+    return Arrays{y * in[0] + y};  // x^3 + x^2
   });
   const Array x = array<double>({1, 2, -3}, {3}), ct = array<double>({1, 10, 100}, {3});
   const Graph backward = vjp(g, {0}, {0});
   CHECK(backward.inputs.size() == 2);
   CHECK(run(backward, {x, ct}, 0) == std::vector<double>{2, 12, -18});
-  CHECK(run(backward, {x, ct}, 1) == std::vector<double>{5, 160, 2100});   // (3 x^2 + 2 x) ct
+  CHECK(run(backward, {x, ct}, 1) == std::vector<double>{5, 160, 2100});  // (3 x^2 + 2 x) ct
 }
 
 TEST_CASE("several inputs and outputs, in the order asked for") {
@@ -34,8 +34,8 @@ TEST_CASE("several inputs and outputs, in the order asked for") {
   const Arrays x{scalar(2.0), scalar(3.0), scalar(5.0)};
   const Graph backward = vjp(g, {2, 0, 1}, {1, 0});
   Arrays arguments = x;
-  arguments.push_back(scalar(10.0));    // of x1 x2
-  arguments.push_back(scalar(100.0));   // of x0 x1
+  arguments.push_back(scalar(10.0));   // of x1 x2
+  arguments.push_back(scalar(100.0));  // of x0 x1
   CHECK(run(backward, arguments, 3) == std::vector<double>{30});
   CHECK(run(backward, arguments, 4) == std::vector<double>{300});
   CHECK(run(backward, arguments, 5) == std::vector<double>{250});
@@ -59,7 +59,7 @@ TEST_CASE("what nothing flows into has a gradient of zeros") {
 
 TEST_CASE("only what lies between wrt and of is differentiated") {
   const Graph g = graph_of({f64({2}), f64({2})}, [](std::span<const Array> in) {
-    return Arrays{sum(emit1(bare_op, {}, {in[1]}) * in[0]), emit1(bare_op, {}, {in[0]})};   // toy_bare has no rule
+    return Arrays{sum(emit1(bare_op, {}, {in[1]}) * in[0]), emit1(bare_op, {}, {in[0]})};  // toy_bare has no rule
   });
   const Graph backward = vjp(g, {0}, {0});
   CHECK(backward.outputs.size() == 3);
@@ -72,9 +72,8 @@ TEST_CASE("an op without a rule is differentiated through its expansion, through
   const Graph g = graph_of({f64({2})}, [](std::span<const Array> in) { return Arrays{emit1(cube_op, {}, {in[0]})}; });
   const Array x = array<double>({2, -3}, {2}), ct = array<double>({1, 10}, {2});
   CHECK(run(vjp(g, {0}, {0}), {x, ct}, 1) == std::vector<double>{12, 270});
-  const Graph bad = graph_of({f64({2})}, [](std::span<const Array> in) {
-    return Arrays{emit1(bad_expansion_op, {}, {in[0]})};
-  });
+  const Graph bad =
+      graph_of({f64({2})}, [](std::span<const Array> in) { return Arrays{emit1(bad_expansion_op, {}, {in[0]})}; });
   CHECK(message_of([&] { vjp(bad, {0}, {0}); }) == "toy_bad_expansion: its expansion has other types than it infers");
 }
 
@@ -118,8 +117,8 @@ TEST_CASE("value_and_grad gives the outputs and the gradients of the first") {
   const Arrays results = reference::evaluate(value_and_grad(g, {1, 0}), Arrays{w, x});
   CHECK(results[0].item<double>() == 8);
   CHECK(results[1].to_vector<double>() == std::vector<double>{-2, -2});
-  CHECK(results[2].to_vector<double>() == std::vector<double>{-20, -28, -36});           // 2 W^T y
-  CHECK(results[3].to_vector<double>() == std::vector<double>{-4, 0, 4, -4, 0, 4});      // 2 y x^T
+  CHECK(results[2].to_vector<double>() == std::vector<double>{-20, -28, -36});       // 2 W^T y
+  CHECK(results[3].to_vector<double>() == std::vector<double>{-4, 0, 4, -4, 0, 4});  // 2 y x^T
   const Graph vector_loss = graph_of({f64({2})}, [](std::span<const Array> in) { return Arrays{in[0]}; });
   CHECK(message_of([&] { value_and_grad(vector_loss, {0}); }) ==
         "gradient: expected a loss that is a floating scalar, got f64[2]");
@@ -144,7 +143,7 @@ TEST_CASE("the result does not depend on the order of recording") {
       Array a, b;
       if (left_first) a = tanh(in[0]), b = exp(in[0]);
       else b = exp(in[0]), a = tanh(in[0]);
-      return Arrays{a * b + in[0] * a};   // three cotangents meet in x: their order decides the last bit
+      return Arrays{a * b + in[0] * a};  // three cotangents meet in x: their order decides the last bit
     });
   };
   CHECK(to_string(build(true)) != to_string(build(false)));
@@ -160,11 +159,10 @@ TEST_CASE("a vjp inside a trace") {
 }
 
 TEST_CASE("a layer costs no more nodes than by hand") {
-  const Graph g = graph_of({f64({4, 3}), f64({3, 2}), f64({2})}, [](std::span<const Array> in) {
-    return Arrays{sum(relu(matmul(in[0], in[1]) + in[2]))};
-  });
+  const Graph g = graph_of({f64({4, 3}), f64({3, 2}), f64({2})},
+                           [](std::span<const Array> in) { return Arrays{sum(relu(matmul(in[0], in[1]) + in[2]))}; });
   const Graph backward = value_and_grad(g, {1, 2});
-  CHECK(count_ops(backward, "dot_general") == 2);   // forward and the weight's gradient; none for the input
+  CHECK(count_ops(backward, "dot_general") == 2);  // forward and the weight's gradient; none for the input
 }
 
 }  // namespace nnx::test

@@ -44,7 +44,8 @@ TEST_CASE("ops that nothing batched reaches run once, outputs are broadcast") {
   for (const Node& node : batched.nodes)
     if (node.kind == NodeKind::op && node.op->name == "exp") CHECK(node.types[0] == f64({3}));
   CHECK(batched.output_types() == std::vector<Type>{f64({2, 3}), f64({2, 3}), f64({2, 1})});
-  const Arrays results = reference::evaluate(batched, Arrays{array<double>({0, 0, 0}, {3}), array<double>({2, 5}, {2})});
+  const Arrays results =
+      reference::evaluate(batched, Arrays{array<double>({0, 0, 0}, {3}), array<double>({2, 5}, {2})});
   CHECK(results[0].to_vector<double>() == std::vector<double>{1, 1, 1, 1, 1, 1});
   CHECK(results[1].to_vector<double>() == std::vector<double>{2, 2, 2, 5, 5, 5});
   CHECK(results[2].to_vector<double>() == std::vector<double>{7, 7});
@@ -58,7 +59,7 @@ TEST_CASE("an op without a rule is batched through its expansion") {
 
 TEST_CASE("vmap of vmap, of a vjp, and of an empty batch") {
   const Graph g = graph_of({f64({2}), f64({2})}, [](std::span<const Array> in) { return Arrays{sum(in[0] * in[1])}; });
-  const Graph matrix = vmap(vmap(g, {false, true}, 3), {true, false}, 2);   // all pairs of rows: A B^T
+  const Graph matrix = vmap(vmap(g, {false, true}, 3), {true, false}, 2);  // all pairs of rows: A B^T
   const Array a = array<double>({1, 2, 3, 4}, {2, 2}), b = array<double>({1, 0, 0, 1, 1, 1}, {3, 2});
   CHECK(reference::evaluate(matrix, Arrays{a, b})[0].to_vector<double>() == std::vector<double>{1, 2, 3, 3, 4, 7});
 
@@ -67,7 +68,8 @@ TEST_CASE("vmap of vmap, of a vjp, and of an empty batch") {
   CHECK(gradients[1].to_vector<double>() == b.to_vector<double>());
 
   const Graph none = vmap(g, {true, false}, 0);
-  CHECK(reference::evaluate(none, Arrays{array<double>({}, {0, 2}), array<double>({1, 2}, {2})})[0].shape() == Shape{0});
+  CHECK(reference::evaluate(none, Arrays{array<double>({}, {0, 2}), array<double>({1, 2}, {2})})[0].shape() ==
+        Shape{0});
 }
 
 TEST_CASE("random keys are drawn for each example") {
@@ -84,13 +86,15 @@ TEST_CASE("random keys are drawn for each example") {
 }
 
 TEST_CASE("guards stay, and watch the whole batch") {
-  const Graph g = graph_of({f64({})}, [](std::span<const Array> in) { return Arrays{check_finite(log(in[0]), "loss")}; });
+  const Graph g =
+      graph_of({f64({})}, [](std::span<const Array> in) { return Arrays{check_finite(log(in[0]), "loss")}; });
   const Graph batched = vmap(g, {true}, 2);
   REQUIRE(batched.guards.size() == 1);
   CHECK(batched.type(batched.guards[0].value) == f64({2}));
   CHECK_NOTHROW(reference::evaluate(batched, Arrays{array<double>({1, 2}, {2})}));
-  CHECK(message_of([&] { reference::evaluate(batched, Arrays{array<double>({1, 0}, {2})}); }) ==
-        "loss: expected finite values, got a NaN or infinity");
+  CHECK(message_of([&] {
+          reference::evaluate(batched, Arrays{array<double>({1, 0}, {2})});
+        }) == "loss: expected finite values, got a NaN or infinity");
 }
 
 TEST_CASE("what cannot be batched, and a wrong rule, are named") {

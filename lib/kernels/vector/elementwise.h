@@ -14,6 +14,11 @@ inline void map1(const VectorCall& c, Op op) {
   const A* a = static_cast<const A*>(c.in[0]);
   const int64_t a_step = c.step[0] * lanes;
   int64_t n = c.n;
+  for (; n >= 2 * lanes; n -= 2 * lanes, out += 2 * lanes, a += 2 * a_step) {
+    const auto first = op(load<A>(a)), second = op(load<A>(a + a_step));
+    store<R>(out, first);
+    store<R>(out + lanes, second);
+  }
   for (; n >= lanes; n -= lanes, out += lanes, a += a_step) store<R>(out, op(load<A>(a)));
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n)), n);
 }
@@ -25,6 +30,11 @@ inline void map2(const VectorCall& c, Op op) {
   const C* b = static_cast<const C*>(c.in[1]);
   const int64_t a_step = c.step[0] * lanes, b_step = c.step[1] * lanes;
   int64_t n = c.n;
+  for (; n >= 4 * lanes; n -= 4 * lanes, out += 4 * lanes, a += 4 * a_step, b += 4 * b_step) {
+    Vec<R> r[4];
+    for (int q = 0; q < 4; ++q) r[q] = op(load<A>(a + q * a_step), load<C>(b + q * b_step));
+    for (int q = 0; q < 4; ++q) store<R>(out + q * lanes, r[q]);
+  }
   for (; n >= lanes; n -= lanes, out += lanes, a += a_step, b += b_step) store<R>(out, op(load<A>(a), load<C>(b)));
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n), load_part<C>(b, n)), n);
 }
@@ -41,6 +51,21 @@ inline void map3(const VectorCall& c, Op op) {
     store<R>(out, op(load<A>(a), load<C>(b), load<E>(d)));
   }
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n), load_part<C>(b, n), load_part<E>(d, n)), n);
+}
+
+template <class R, class A, class C, class E, class Op>
+inline void map4(const VectorCall& c, Op op) {   // (A, A, C, E)
+  R* out = static_cast<R*>(c.out);
+  const A* a = static_cast<const A*>(c.in[0]);
+  const A* b = static_cast<const A*>(c.in[1]);
+  const C* d = static_cast<const C*>(c.in[2]);
+  const E* e = static_cast<const E*>(c.in[3]);
+  const int64_t a_step = c.step[0] * lanes, b_step = c.step[1] * lanes, d_step = c.step[2] * lanes, e_step = c.step[3] * lanes;
+  int64_t n = c.n;
+  for (; n >= lanes; n -= lanes, out += lanes, a += a_step, b += b_step, d += d_step, e += e_step) {
+    store<R>(out, op(load<A>(a), load<A>(b), load<C>(d), load<E>(e)));
+  }
+  if (n > 0) store_part<R>(out, op(load_part<A>(a, n), load_part<A>(b, n), load_part<C>(d, n), load_part<E>(e, n)), n);
 }
 
 // ---- entries: an op for one type, T -> T unless said otherwise
@@ -277,11 +302,19 @@ constexpr auto greater_equal_op = [](auto a, auto b) { return a >= b; };
 constexpr auto from_bool_op = [](B b) { return __builtin_convertvector(b, I); };
 constexpr auto nonzero_op = [](auto a) { return to_bool(a != 0); };
 
+constexpr auto div_op = [](auto a, auto b) { return a / b; };
+
+// A comparison and the select it is for, in one loop: a > b ? c : d.
+template <class Compare>
+constexpr VectorEntry compare_select(const char* name, Compare) {
+  return {name, DType::f32, DType::f32, [](VF c) { map4<float, float, float, float>(c, [](F a, F b, F d, F e) { return Compare{}(a, b) ? d : e; }); }};
+}
+
 // i32 arithmetic that wraps is u32 arithmetic.
 constexpr VectorEntry as_i32(VectorEntry entry) { return {entry.op, DType::i32, entry.result == DType::u32 ? DType::i32 : entry.result, entry.fn}; }
 
 constexpr VectorEntry vector_entries[] = {
-    f2("add", add_op), f2("sub", sub_op), f2("mul", mul_op), f2("div", [](F a, F b) { return a / b; }),
+    f2("add", add_op), f2("sub", sub_op), f2("mul", mul_op), f2("div", div_op),
     f2("rem", [](F a, F b) { return remainders(a, b); }), f2("pow", [](F a, F b) { return pow(a, b); }),
     f2("maximum", [](F a, F b) { return maximum(a, b); }), f2("minimum", [](F a, F b) { return minimum(a, b); }),
     f1("negative", [](F x) { return -x; }), f1("abs", [](F x) { return abs(x); }),
@@ -357,6 +390,10 @@ constexpr VectorEntry vector_entries[] = {
     {"iota", DType::f32, DType::f32, iota<float>}, {"iota", DType::i32, DType::i32, iota<int32_t>},
     {"iota", DType::u32, DType::u32, iota<uint32_t>}, {"random_bits", DType::u32, DType::u32, random_bits},
     {"threefry2x32.0", DType::u32, DType::u32, threefry_word<0>}, {"threefry2x32.1", DType::u32, DType::u32, threefry_word<1>},
+
+    compare_select("equal>select", equal_op), compare_select("not_equal>select", not_equal_op),
+    compare_select("less>select", less_op), compare_select("less_equal>select", less_equal_op),
+    compare_select("greater>select", greater_op), compare_select("greater_equal>select", greater_equal_op),
 
     {"tile_sum", DType::f32, DType::f32, tile_sum_f32}, {"flush_sum", DType::f32, DType::f32, flush_sum},
     tile<float, float>("tile_prod", mul_op), tile<float, float>("tile_max", [](F a, F b) { return maximum(a, b); }),

@@ -29,39 +29,42 @@ constexpr float ln2_low = -2.12194440e-4f;
 
 inline F power_of_two(I n) { return float_of((n + 127) << 23); }   // -126 <= n <= 127
 
-// x = n ln2 + r, |r| <= ln2 / 2, and p = expm1(r). |x| < 200.
+// x = n ln2 + r, |r| <= ln2 / 2, and p = expm1(r). |x| < 200, or NaN, which p keeps.
 struct Reduced {
   I n;
   F p;
 };
 inline Reduced reduce_exp(F x) {
-  const F n = round(x * 1.44269504f);
+  const F magic = splat(12582912.0f);   // 1.5 * 2^23: adding it rounds to an integer, held in the low bits
+  const F shifted = x * 1.44269504f + magic;
+  const F n = shifted - magic;
   const F r = fma(n, splat(-ln2_low), fma(n, splat(-ln2_high), x));
   const F q = polynomial(r, {0.5f, 0.16666667f, 0.041666467f, 0.0083333105f, 0.0013933647f, 0.00019890988f});
-  return {to_int(n), fma(r * r, q, r)};
+  return {bits_of(shifted) - bits_of(magic), fma(r * r, q, r)};
+}
+inline F clamp(F x, float low, float high) { return greater_of(splat(low), lesser_of(splat(high), x)); }   // keeps NaN
+
+// y 2^n for a result that may be denormal or infinite.
+inline F scale(F y, I n) {
+#if defined(__AVX512F__)
+  return (F)_mm512_maskz_scalef_ps(0xffff, (__m512)y, (__m512)to_float(n));
+#else
+  const I half = n >> 1;   // in two steps: 2^n itself may be out of range
+  return y * power_of_two(half) * power_of_two(n - half);
+#endif
 }
 
 inline F exp(F x) {
-  const F bounded = minimum(maximum(x, splat(-120.0f)), splat(120.0f));
-  const F safe = select(x == x, bounded, splat(0.0f));
-  const Reduced e = reduce_exp(safe);
-  const I half = e.n >> 1;   // in two steps: the result may be denormal, or its power out of range
-  const F y = (e.p + 1.0f) * power_of_two(half) * power_of_two(e.n - half);
-  return select(x == x, y, x);
+  const Reduced e = reduce_exp(clamp(x, -120.0f, 120.0f));
+  return scale(e.p + 1.0f, e.n);
 }
 
 inline F expm1(F x) {
-  const F bounded = minimum(maximum(x, splat(-60.0f)), splat(120.0f));
-  const F safe = select(x == x, bounded, splat(0.0f));
-  const Reduced e = reduce_exp(safe);
-  // 2^n p + (2^n - 1), halved once more so that 2^n does not overflow before its time; from n = 64 the 1 is lost anyway.
-  const I n = e.n > 64 ? I(e.n - 64) : e.n;
-  const F scale = power_of_two(n);
-  const F y = fma(scale, e.p, scale - 1.0f);
-  const I half = I(n + 64) >> 1;
-  const F large = (e.p + 1.0f) * power_of_two(half) * power_of_two(I(n + 64) - half);
-  const F result = select(e.n > 64, large, y);
-  return select((x != x) | (abs(x) < 1e-8f), x, result);   // keeps -0, denormals and NaN
+  const Reduced e = reduce_exp(clamp(x, -60.0f, 120.0f));
+  const F power = power_of_two(e.n > 64 ? I{} : e.n);
+  const F y = fma(power, e.p, power - 1.0f);                       // 2^n p + (2^n - 1)
+  const F result = select(e.n > 64, scale(e.p + 1.0f, e.n), y);    // there the 1 is lost anyway
+  return select((x != x) | (abs(x) < 1e-8f), x, result);           // keeps -0, denormals and NaN
 }
 
 // log of a positive normal float m 2^e split as e and f = m - 1, m in [sqrt(1/2), sqrt(2)).

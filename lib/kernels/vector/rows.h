@@ -10,9 +10,7 @@ namespace {
 constexpr float minus_infinity = -__builtin_inff();
 
 inline float max_lanes(F x) {
-  float m = x[0];
-  for (int i = 1; i < lanes; ++i) m = x[i] > m || x[i] != x[i] ? x[i] : m;
-  return m;
+  return fold(x, [](auto a, auto b) { return (a > b) | (a != a) ? a : b; });
 }
 
 inline float row_max(const float* x, int64_t c) {
@@ -23,8 +21,6 @@ inline float row_max(const float* x, int64_t c) {
   return max_lanes(m);
 }
 
-// What softmaxes subtract: the maximum, or 0 for a row of nothing but -inf (exp(-inf - 0) stays 0, as jax.nn has it... NaN
-// follows from 0 / 0 there).
 // y = exp(x - shift) when y is given; the sum either way. Sums of up to 16 vectors in float, beyond that in double.
 template <bool keep>
 inline double exp_row(const float* x, float shift, float* y, int64_t c) {

@@ -99,9 +99,28 @@ inline F abs(F x) { return float_of(bits_of(x) & 0x7fffffff); }
 inline F with_sign_of(F x, F sign) { return float_of((bits_of(x) & 0x7fffffff) | (bits_of(sign) & INT32_MIN)); }
 inline F to_float(I x) { return __builtin_convertvector(x, F); }
 inline I to_int(F x) { return __builtin_convertvector(x, I); }   // truncates; x must fit
+// a > b ? a : b and a < b ? a : b, hence b if either is NaN.
+inline F greater_of(F a, F b) {
+#if defined(__AVX512F__)
+  return (F)_mm512_maskz_max_ps(0xffff, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (F)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+inline F lesser_of(F a, F b) {
+#if defined(__AVX512F__)
+  return (F)_mm512_maskz_min_ps(0xffff, (__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+  return (F)_mm256_min_ps((__m256)a, (__m256)b);
+#else
+  return a < b ? a : b;
+#endif
+}
 // NaN if either is.
-inline F maximum(F a, F b) { return select((a > b) | (a != a), a, b); }
-inline F minimum(F a, F b) { return select((a < b) | (a != a), a, b); }
+inline F maximum(F a, F b) { return select(a == a, greater_of(a, b), a); }
+inline F minimum(F a, F b) { return select(a == a, lesser_of(a, b), a); }
 
 // To nearest, ties to even; exact for every float, keeps the sign of zero.
 inline F round(F x) {
@@ -138,15 +157,26 @@ inline void store_upto(T* p, Vec<T> v, int64_t n) {
   }
 }
 
-inline double sum_lanes(F x) {
-  double s = 0;
-  for (int i = 0; i < lanes; ++i) s += x[i];
-  return s;
+// All lanes combined by op, halving: an order that does not depend on the data.
+template <int count = lanes, class V, class Op>
+inline auto fold(V v, Op op) {
+  if constexpr (count == 1) {
+    return v[0];
+  } else {
+    using Half = typename VecOf<__typeof__(v[0] + 0), count / 2>::type;
+    Half half[2];
+    __builtin_memcpy(half, &v, sizeof v);
+    if constexpr (count == 2) return op(half[0], half[1])[0];
+    else return fold<count / 2>(op(half[0], half[1]), op);
+  }
 }
 inline double sum_lanes(D x) {
-  double s = 0;
-  for (int i = 0; i < lanes / 2; ++i) s += x[i];
-  return s;
+  return fold<lanes / 2>(x, [](auto a, auto b) { return a + b; });
+}
+inline double sum_lanes(F x) {
+  D low, high;
+  widen(x, low, high);
+  return sum_lanes(low + high);
 }
 
 }  // namespace

@@ -35,6 +35,26 @@ struct VectorEntry {
 
 constexpr int vector_bytes = 64;   // readable behind an operand of step 0, in every table
 
+// A chain of f32 ops on a running value a (vector/chain.h): a + x, a - x, x - a, ..., a + x y, a - x y, x y - a.
+enum class ChainOp : uint8_t {
+  add, sub, reverse_sub, mul, div, reverse_div, maximum, minimum, negative, abs, sqrt, rsqrt, square,
+  add_product, sub_product, reverse_sub_product,
+};
+struct ChainLink {
+  ChainOp op = ChainOp::add;
+  const float* x = nullptr;
+  const float* y = nullptr;
+  int64_t x_step = 0, y_step = 0;
+};
+struct ChainCall {
+  float* out;
+  const float* start;
+  int64_t start_step;
+  const ChainLink* links;
+  int count;
+  int64_t n;
+};
+
 // Kernels of rows of c contiguous f32; `rows` of them. Statistics are accumulated so that the error does not grow with c.
 struct RowKernels {
   void (*softmax)(const float* x, float* y, int64_t rows, int64_t c);
@@ -60,6 +80,7 @@ struct VectorTable {
   size_t count;
   RowKernels rows;
   SmallMatmulFn small_matmul;
+  void (*chain)(const ChainCall& call);
 };
 
 const VectorTable& vector_table_baseline();

@@ -1,0 +1,152 @@
+// Joins the steps of a loop whose results have one reader: chains of cheap f32 ops keep their value in registers
+// (vector/chain.h), and a comparison goes into its select. The arithmetic is that of the single ops, bit for bit.
+#include <algorithm>
+#include <optional>
+
+#include "kernels/loop_program.h"
+
+namespace nnx::kernels {
+namespace {
+
+struct Joiner {
+  LoopProgram& p;
+  const std::vector<int>& readers;
+  std::vector<int> maker;      // which step makes a register, or -1
+  std::vector<bool> gone;
+
+  bool is_f32(int reg) const { return p.registers[static_cast<size_t>(reg)].dtype == DType::f32; }
+
+  // The step that makes `reg`, when this is its only reader.
+  ProgramStep* sole_maker(int reg) {
+    const int i = maker[static_cast<size_t>(reg)];
+    return i >= 0 && readers[static_cast<size_t>(reg)] == 1 && p.steps[static_cast<size_t>(i)].level == Level::tile
+               ? &p.steps[static_cast<size_t>(i)] : nullptr;
+  }
+  void remove(const ProgramStep& step) { gone[static_cast<size_t>(&step - p.steps.data())] = true; }
+};
+
+// The link for `op` with the running value as its argument `at`.
+std::optional<ChainOp> link_of(std::string_view op, int at) {
+  struct Row {
+    std::string_view op;
+    ChainOp first;
+    std::optional<ChainOp> second = {};
+  };
+  static constexpr Row rows[] = {
+      {"add", ChainOp::add, ChainOp::add},   {"sub", ChainOp::sub, ChainOp::reverse_sub},
+      {"mul", ChainOp::mul, ChainOp::mul},   {"div", ChainOp::div, ChainOp::reverse_div},
+      {"negative", ChainOp::negative},       {"abs", ChainOp::abs},
+      {"sqrt", ChainOp::sqrt},               {"rsqrt", ChainOp::rsqrt},
+      {"maximum", ChainOp::maximum},         {"minimum", ChainOp::minimum},
+  };
+  for (const Row& row : rows) {
+    if (row.op == op) return at == 0 ? row.first : row.second;
+  }
+  return std::nullopt;
+}
+
+// A step as a chain of one link; false when it is none.
+bool start_chain(const Joiner& j, ProgramStep& step) {
+  if (step.level != Level::tile || step.args.empty() || !j.is_f32(step.out) || !j.is_f32(step.args[0])) return false;
+  if (!step.chain.empty()) return true;
+  const auto link = link_of(step.op, 0);
+  if (!link) return false;
+  step.chain = {*link};
+  if (step.op == "mul" && step.args[0] == step.args[1]) {
+    step.chain = {ChainOp::square};
+    step.args.pop_back();
+  }
+  return true;
+}
+
+bool is_product(const ProgramStep& step) { return step.chain.size() == 1 && step.chain[0] == ChainOp::mul; }
+
+// `step`, of one link, becomes the end of the chain that makes its argument `at`.
+bool extend(Joiner& j, ProgramStep& step, int at) {
+  ProgramStep* before = j.sole_maker(step.args[static_cast<size_t>(at)]);
+  if (!before || before->chain.empty() || before->chain.size() >= max_chain) return false;
+  const auto link = link_of(step.op, at);
+  if (!link) return false;
+  const int other = step.args.size() > 1 ? step.args[static_cast<size_t>(1 - at)] : -1;
+  std::vector<ChainOp> chain = before->chain;
+  std::vector<int> args = before->args;
+  ProgramStep* product = other >= 0 ? j.sole_maker(other) : nullptr;
+  if (product && is_product(*product) && (step.op == "add" || step.op == "sub")) {
+    chain.push_back(step.op == "add" ? ChainOp::add_product : at == 0 ? ChainOp::sub_product : ChainOp::reverse_sub_product);
+    args.insert(args.end(), product->args.begin(), product->args.end());
+    j.remove(*product);
+  } else {
+    chain.push_back(*link);
+    if (other >= 0) args.push_back(other);
+  }
+  j.remove(*before);
+  step.chain = std::move(chain);
+  step.args = std::move(args);
+  return true;
+}
+
+// The sum of something and a product of two registers, where no chain leads to the sum.
+bool absorb_product(Joiner& j, ProgramStep& step) {
+  if (step.op != "add" && step.op != "sub") return false;
+  for (const int at : {1, 0}) {
+    ProgramStep* product = j.sole_maker(step.args[static_cast<size_t>(at)]);
+    if (!product || !is_product(*product)) continue;
+    const int start = step.args[static_cast<size_t>(1 - at)];
+    step.chain = {step.op == "add" ? ChainOp::add_product : at == 1 ? ChainOp::sub_product : ChainOp::reverse_sub_product};
+    step.args = {start, product->args[0], product->args[1]};
+    j.remove(*product);
+    return true;
+  }
+  return false;
+}
+
+void join_chain(Joiner& j, ProgramStep& step) {
+  if (!start_chain(j, step) || step.chain[0] == ChainOp::square) return;
+  const auto length = [&](int at) {
+    const ProgramStep* before = j.sole_maker(step.args[static_cast<size_t>(at)]);
+    return before ? before->chain.size() : 0;
+  };
+  if (step.args.size() == 1) {
+    extend(j, step, 0);
+  } else if (step.args[0] != step.args[1]) {
+    const int longer = length(1) > length(0) ? 1 : 0;   // the running value comes along the longer chain
+    if (!extend(j, step, longer) && !extend(j, step, 1 - longer)) absorb_product(j, step);
+  }
+}
+
+void join_select(Joiner& j, ProgramStep& step) {
+  if (step.op != "select" || step.level != Level::tile || !j.is_f32(step.out)) return;
+  ProgramStep* compare = j.sole_maker(step.args[0]);
+  if (!compare || compare->args.size() != 2 || !j.is_f32(compare->args[0])) return;
+  const VectorFn fn = find_vector(compare->op + ">select", DType::f32, DType::f32);
+  if (!fn) return;
+  step.fn = fn;
+  step.args = {compare->args[0], compare->args[1], step.args[1], step.args[2]};
+  j.remove(*compare);
+}
+
+}  // namespace
+
+int operands_of(ChainOp op) {
+  switch (op) {
+    case ChainOp::negative: case ChainOp::abs: case ChainOp::sqrt: case ChainOp::rsqrt: case ChainOp::square: return 0;
+    case ChainOp::add_product: case ChainOp::sub_product: case ChainOp::reverse_sub_product: return 2;
+    default: return 1;
+  }
+}
+
+void join_steps(LoopProgram& p, const std::vector<int>& readers) {
+  Joiner j{p, readers, std::vector<int>(p.registers.size(), -1), std::vector<bool>(p.steps.size(), false)};
+  for (size_t i = 0; i < p.steps.size(); ++i) j.maker[static_cast<size_t>(p.steps[i].out)] = static_cast<int>(i);
+  for (ProgramStep& step : p.steps) {
+    join_chain(j, step);
+    join_select(j, step);
+  }
+  std::vector<ProgramStep> kept;
+  for (size_t i = 0; i < p.steps.size(); ++i) {
+    if (!j.gone[i]) kept.push_back(std::move(p.steps[i]));
+  }
+  p.steps = std::move(kept);
+}
+
+}  // namespace nnx::kernels

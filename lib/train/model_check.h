@@ -1,0 +1,22 @@
+// Finds, before a run computes anything, the layers of a model that do not fit each other, its data or its loss.
+//
+//   check_model(model, node, x_type, loss, loss_node, y_type, classes, diagnostics);
+//   -> mlp.yaml:14:12: model.layers.linear2: does not fit its input f32[64,128]: Linear: expected ..., got ...
+#pragma once
+
+#include "config/diagnostics.h"
+#include "nn/losses.h"
+
+namespace nnx {
+
+struct ModelCheck {
+  Type features, targets;            // of one batch
+  int64_t classes = 0;               // of integer labels; else 0
+  ConfigNode model_node, loss_node;  // where errors are reported
+};
+
+// Traces `model` (in evaluation mode, so that its state stays untouched) and `loss` on the types of one batch; what
+// does not fit is reported to `diagnostics`.
+void check_model(const Ref<Layer>& model, const Loss& loss, const ModelCheck& check, Diagnostics& diagnostics);
+
+}  // namespace nnx

@@ -1,0 +1,205 @@
+#include "train/setup.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+
+#include "config/write.h"
+#include "data/builtin.h"
+#include "data/split.h"
+#include "kernels/kernel.h"
+#include "train/model_check.h"
+
+namespace nnx {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The folder of the file that a node was written in; "" for arguments.
+fs::path folder_of(const ConfigNode& node) {
+  const Origin& origin = node.origin();
+  return origin.source && !origin.argument ? fs::path(*origin.source).parent_path() : fs::path();
+}
+
+std::string shown(const fs::path& folder) { return folder.empty() ? "the working directory" : quoted(folder.string()); }
+
+// Reads datasets. The first one settles the folder: the working directory, or else the first that has its files.
+class DataReader {
+ public:
+  DataReader(DataConfig& config, const TrainSource& source, const ConfigNode& root, Diagnostics& diagnostics)
+      : config_(config), diagnostics_(diagnostics) {
+    if (config.folder) {
+      folders_ = {*config.folder};
+    } else {
+      folders_ = {"", source.data_folder.empty() ? folder_of(config.train) : source.data_folder};
+      if (folders_[1].empty()) folders_[1] = folder_of(root);
+      if (folders_[1].empty()) folders_.pop_back();
+    }
+  }
+
+  Dataset read(const ConfigNode& node, const DataSchema* like) {
+    std::string error_text;
+    for (const fs::path& folder : folders_) {
+      try {
+        Dataset data = dataset_readers().build(node, diagnostics_, folder, like);
+        folders_ = {folder};
+        if (!folder.empty()) config_.folder = folder.string();   // so that the echo finds the files again
+        return data;
+      } catch (const Error& error) {
+        if (error.kind() != ErrorKind::missing) throw;
+        if (error_text.empty()) error_text = error.what();
+      }
+    }
+    std::string places = shown(folders_[0]);
+    for (size_t i = 1; i < folders_.size(); ++i) places += " and " + shown(folders_[i]);
+    fail(ErrorKind::missing, {.message = error_text, .hint = fmt::format("relative paths were looked up in {}; data.folder sets another place", places)});
+  }
+
+ private:
+  DataConfig& config_;
+  Diagnostics& diagnostics_;
+  std::vector<fs::path> folders_;
+};
+
+// `validation` as a part of the training rows; nullopt when it names a reader.
+std::optional<double> fraction_of(const ConfigNode& node, Diagnostics& diagnostics) {
+  if (!node.is_scalar()) return std::nullopt;
+  double fraction = 0;
+  if (parse_number(node.text(), fraction) != NumberStatus::good) return std::nullopt;   // the bare name of a reader
+  const size_t before = diagnostics.count();
+  fraction = nnx::read<double>(node, diagnostics, Field{}.above(0).below(1));
+  if (diagnostics.count() != before) diagnostics.throw_if_any();
+  return fraction;
+}
+
+RunData read_data(TrainConfig& config, const TrainSource& source, const ConfigNode& root, Diagnostics& diagnostics) {
+  DataConfig& data = config.data;
+  DataReader reader(data, source, root, diagnostics);
+  RunData out;
+  out.train = reader.read(data.train, nullptr);
+  const DataSchema schema = out.train.schema;
+  if (const auto fraction = fraction_of(data.validation, diagnostics)) {
+    Split parts = split_rows(out.train, *fraction, static_cast<uint64_t>(config.seed));
+    out.train = std::move(parts.train);
+    out.validation = std::move(parts.validation);
+  } else if (!data.validation.is_null()) {
+    out.validation = reader.read(data.validation, &schema);
+  }
+  if (!data.test.is_null()) out.test = reader.read(data.test, &schema);
+
+  out.normalization = make_normalization(data.normalize, out.train);
+  for (Dataset* rows : {&out.train, out.validation ? &*out.validation : nullptr, out.test ? &*out.test : nullptr})
+    if (rows) *rows = normalized(std::move(*rows), out.normalization);
+  return out;
+}
+
+// Batches that an epoch has; 0 when it would have none.
+int64_t batches_of(const Dataset& data, const LoaderOptions& options) {
+  return options.drop_last ? data.rows / options.batch_size : (data.rows + options.batch_size - 1) / options.batch_size;
+}
+
+int64_t total_steps_of(const LoopConfig& loop, int64_t batches) {
+  constexpr int64_t most = std::numeric_limits<int64_t>::max();
+  const int64_t by_epochs = !loop.epochs ? most : *loop.epochs > most / batches ? most : *loop.epochs * batches;
+  return std::min(by_epochs, loop.max_steps.value_or(most));
+}
+
+// What no single key can say by itself.
+void check_together(const TrainConfig& config, const ConfigNode& root, Diagnostics& diagnostics) {
+  const auto at = [&](std::string_view path) { const ConfigNode* node = root.find_path(path); return node ? *node : root; };
+  if (config.init_from)
+    diagnostics.report(at("init_from"), {.message = "starting from another run is not available yet", .hint = "remove the key"});
+  if (!config.train.epochs && !config.train.max_steps)
+    diagnostics.report(at("train"), {.expected = "train.epochs or train.max_steps", .got = "neither"});
+  if (config.train.early_stop && config.data.validation.is_null())
+    diagnostics.report(at("train.early_stop"), {.message = "needs data.validation, which is not given", .hint = "e.g. data.validation=0.1"});
+}
+
+std::string output_dir_of(const TrainConfig& config, const TrainSource& source) {
+  return config.output_dir ? *config.output_dir : (fs::path("runs") / fs::path(source.files.at(0)).stem()).string();
+}
+
+// Both keep what they say in the echo: a config that is read again has the same folder and directory.
+void settle(TrainConfig& config, const ConfigNode& root, Diagnostics& diagnostics) {
+  diagnostics.resolve(to_config(config, root.path(), &root));
+}
+
+void build_model(Setup& setup, Diagnostics& diagnostics) {
+  const TrainConfig& config = setup.config;
+  Rngs rngs(static_cast<uint64_t>(config.seed));
+  diagnostics.attempt([&] { setup.model = layers().build(config.model, diagnostics, rngs); });
+  diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
+}
+
+void check_targets(const Setup& setup, Diagnostics& diagnostics) {
+  const bool labels = setup.data.train.schema.has_labels();
+  if (labels == (setup.loss.targets == TargetKind::labels)) return;
+  diagnostics.report(setup.config.loss, {.message = fmt::format("{} needs {}, and the data has {}", setup.loss.name,
+                                                                labels ? "numbers as targets" : "class labels",
+                                                                labels ? "class labels" : "numbers as targets"),
+                                         .hint = labels ? "name the columns in data.train.targets" : "name the column in data.train.label"});
+}
+
+void check_batch(const Setup& setup, Diagnostics& diagnostics) {
+  const Dataset& train = setup.data.train;
+  const int64_t batch = setup.config.data.loader.batch_size;
+  std::vector<int64_t> features{batch};
+  features.insert(features.end(), train.schema.feature_shape.begin(), train.schema.feature_shape.end());
+  const Type targets = train.schema.has_labels() ? Type{DType::i32, {batch}} : Type{DType::f32, {batch, train.schema.target_width()}};
+  check_model(setup.model, setup.loss,
+              {.features = {DType::f32, Shape(std::span<const int64_t>(features))},
+               .targets = targets,
+               .classes = train.schema.classes,
+               .model_node = setup.config.model,
+               .loss_node = setup.config.loss},
+              diagnostics);
+}
+
+}  // namespace
+
+Setup prepare(const TrainSource& source) {
+  const ConfigNode root = load_config(source.files, source.arguments);
+  Diagnostics diagnostics;
+  Setup setup;
+  TrainConfig& config = setup.config = read<TrainConfig>(root, diagnostics);
+  check_together(config, root, diagnostics);
+  config.output_dir = setup.output_dir = output_dir_of(config, source);
+  if (config.train.threads) kernels::set_max_threads(*config.train.threads);
+
+  // The components that are there report their errors together; data comes last because it can take long.
+  if (!config.model.is_null() && !config.loss.is_null()) build_model(setup, diagnostics);
+  if (setup.model && !config.optimizer.is_null())
+    diagnostics.attempt([&] { optimizers().build(config.optimizer, diagnostics, setup.model, 1); });
+  for (const ConfigNode* node : {&config.data.train, &config.data.validation, &config.data.test})
+    if (node->is_map()) diagnostics.attempt([&] { dataset_readers().check(*node, diagnostics); });
+  diagnostics.throw_if_any();
+
+  setup.data = read_data(config, source, root, diagnostics);
+  settle(config, root, diagnostics);
+  const int64_t batches = batches_of(setup.data.train, config.data.loader);
+  if (batches == 0) {
+    const ConfigNode* node = root.find_path("data.batch_size");
+    diagnostics.report(node ? *node : config.data.train, {.expected = fmt::format("at most {}, the number of training rows", setup.data.train.rows),
+                                                          .got = std::to_string(config.data.loader.batch_size),
+                                                          .hint = "or data.drop_last=false"});
+    diagnostics.throw_if_any();
+  }
+  setup.total_steps = total_steps_of(config.train, batches);
+  // Built anew with what it needs to know: the length of the run.
+  diagnostics.attempt([&] { setup.optimizer = optimizers().build(config.optimizer, diagnostics, setup.model, setup.total_steps); });
+  check_targets(setup, diagnostics);
+  diagnostics.throw_if_any();
+  check_batch(setup, diagnostics);
+  diagnostics.throw_if_any();
+  setup.resolved = diagnostics.resolved();
+  return setup;
+}
+
+std::string output_dir_of(const TrainSource& source) {
+  const ConfigNode root = load_config(source.files, source.arguments);
+  Diagnostics diagnostics;
+  const auto config = read<TrainConfig>(root, diagnostics);
+  return diagnostics.ok() ? output_dir_of(config, source) : "";
+}
+
+}  // namespace nnx

@@ -1,0 +1,53 @@
+// Setup is everything that a config stands for, built and checked: data, model, loss, optimizer.
+//
+//   TrainSource source{.files = {"configs/mlp.yaml"}, .arguments = {"train.epochs=3"}};
+//   Setup setup = prepare(source);            // throws ConfigError with all that is wrong, at its file:line:column
+//   setup.model(x);
+//
+// The initial weights are those of Rngs(seed): what Flax gives for nnx.Rngs(seed).
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/parse.h"
+#include "nn/losses.h"
+#include "optim/optim.h"
+#include "train/train_config.h"
+
+namespace nnx {
+
+struct TrainSource {
+  std::vector<std::string> files;
+  std::vector<std::string> arguments;
+  std::filesystem::path data_folder = {};   // tried for relative paths after the working directory; "": of the config
+};
+
+// The rows of one run, normalised.
+struct RunData {
+  Dataset train;
+  std::optional<Dataset> validation, test;
+  Normalization normalization;
+};
+
+struct Setup {
+  TrainConfig config;
+  ConfigNode resolved;            // all that was read, defaults included: write_yaml of it reproduces the run
+  std::string output_dir;
+  RunData data;
+  Ref<Layer> model;
+  Loss loss;
+  Ref<Optimizer> optimizer;
+  int64_t total_steps = 0;        // when the run ends, unless stopped early
+};
+
+// Reads the config, the data files and builds everything. Throws ConfigError (also for layers that do not fit each
+// other, at the line of the layer), missing, data or io.
+Setup prepare(const TrainSource& source);
+
+// The output_dir alone: cheap, to say something at once. "" when the config has other errors.
+std::string output_dir_of(const TrainSource& source);
+
+}  // namespace nnx

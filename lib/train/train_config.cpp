@@ -1,0 +1,49 @@
+#include "train/train_config.h"
+
+#include <algorithm>
+#include <array>
+#include <map>
+
+#include "config/write.h"
+
+namespace nnx {
+namespace {
+
+// What a resumed run may change: how long it runs, how often it says or saves something, and where things are.
+constexpr std::array<std::string_view, 11> free_keys{
+    "output_dir",       "data.folder",   "data.prefetch",   "train.epochs", "train.max_steps", "train.checkpoint_every",
+    "train.eval_every", "train.keep",    "train.log_every", "train.threads", "train.early_stop"};
+
+bool is_free(const std::string& path) {
+  return std::ranges::any_of(free_keys, [&](std::string_view key) {
+    return path.starts_with(key) && (path.size() == key.size() || path[key.size()] == '.');
+  });
+}
+
+using Leaf = std::pair<std::string, std::string>;
+
+// Every leaf as (path, value); an empty map or list is a leaf too.
+void collect(const ConfigNode& node, std::vector<Leaf>& out) {
+  for (const auto& entry : node.entries()) collect(entry.value, out);
+  for (const ConfigNode& item : node.items()) collect(item, out);
+  if (node.entries().empty() && node.items().empty()) out.emplace_back(node.path().text(), write_flow(node));
+}
+
+}  // namespace
+
+std::string changed_key(const ConfigNode& before, const ConfigNode& now) {
+  std::vector<Leaf> old_leaves, new_leaves;
+  collect(before, old_leaves);
+  collect(now, new_leaves);
+  std::map<std::string, std::string> rest(new_leaves.begin(), new_leaves.end());
+  for (const auto& [path, value] : old_leaves) {
+    const auto found = rest.find(path);
+    if (!is_free(path) && (found == rest.end() || found->second != value)) return path;
+    if (found != rest.end()) rest.erase(found);
+  }
+  for (const auto& [path, value] : new_leaves)
+    if (rest.contains(path) && !is_free(path)) return path;
+  return "";
+}
+
+}  // namespace nnx

@@ -1,0 +1,93 @@
+// TrainConfig is what a training config says: the keys of the trainer itself, and the components as nodes that their
+// registries read later.
+//
+//   Diagnostics diagnostics;
+//   auto config = read<TrainConfig>(load_config(files, arguments), diagnostics);
+//
+// A new key of the trainer is one line in a `fields` list here.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/read.h"
+#include "data/loader.h"
+#include "data/normalize.h"
+
+namespace nnx {
+
+struct DataConfig {
+  ConfigNode train, validation, test;
+  std::optional<std::string> folder;
+  NormalizeOptions normalize;
+  LoaderOptions loader;   // its keys stand beside the others: data.batch_size
+
+  static void fields(auto& self, auto&& f) {
+    f("train", self.train, Field{.help = "the reader of the training rows"}.must());
+    f("validation", self.validation, Field{.help = "a reader, or the part of the training rows to set aside, e.g. 0.1"});
+    f("test", self.test, Field{.help = "the reader of the rows that the finished model is tested on"});
+    f("folder", self.folder,
+      Field{.help = "where relative paths start; null: the working directory, else the folder of the config file"});
+    f("normalize", self.normalize, Field{.help = "how features are scaled; kept with the run"});
+    LoaderOptions::fields(self.loader, f);
+  }
+};
+
+enum class StopMetric { loss, accuracy };
+inline std::vector<std::string_view> enum_names(StopMetric) { return {"loss", "accuracy"}; }
+
+struct EarlyStopConfig {
+  StopMetric metric = StopMetric::loss;
+  int64_t patience = 5;
+  double min_delta = 0;
+
+  static void fields(auto& self, auto&& f) {
+    f("metric", self.metric, Field{.help = "what of the validation set has to improve"});
+    f("patience", self.patience, Field{.help = "validations without an improvement before training stops"}.at_least(1));
+    f("min_delta", self.min_delta, Field{.help = "smaller changes are no improvement"}.at_least(0));
+  }
+};
+
+struct LoopConfig {
+  std::optional<int64_t> epochs, max_steps, checkpoint_every, eval_every, log_every;
+  int keep = 3;
+  std::optional<EarlyStopConfig> early_stop;
+  std::optional<int> threads;
+
+  static void fields(auto& self, auto&& f) {
+    f("epochs", self.epochs, Field{.help = "passes over the training rows; the first limit that is reached stops"}.at_least(1));
+    f("max_steps", self.max_steps, Field{.help = "steps; the first limit that is reached stops"}.at_least(1));
+    f("checkpoint_every", self.checkpoint_every, Field{.help = "steps between checkpoints; null: each epoch"}.at_least(1));
+    f("eval_every", self.eval_every, Field{.help = "steps between validations; null: each epoch"}.at_least(1));
+    f("log_every", self.log_every, Field{.help = "steps between training records; null: each epoch"}.at_least(1));
+    f("keep", self.keep, Field{.help = "how many of the newest checkpoints stay, beside the best"}.at_least(2));
+    f("early_stop", self.early_stop, Field{.help = "stops when the validation set no longer improves; null: never"});
+    f("threads", self.threads, Field{.help = "threads of a step; null: the processors there are"}.at_least(1).at_most(1024));
+  }
+};
+
+struct TrainConfig {
+  int64_t seed = 0;
+  DataConfig data;
+  ConfigNode model, loss, optimizer;
+  LoopConfig train;
+  std::optional<std::string> init_from, output_dir;
+
+  static void fields(auto& self, auto&& f) {
+    f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
+    f("data", self.data);
+    f("model", self.model, Field{.help = "the layer that is trained"}.must());
+    f("loss", self.loss, Field{.help = "what is made small"}.must());
+    f("optimizer", self.optimizer, Field{.help = "how parameters follow their gradients"}.must());
+    f("train", self.train);
+    f("init_from", self.init_from, Field{.help = "a run to start from (not available yet)"});
+    f("output_dir", self.output_dir, Field{.help = "the run directory; null: runs/<name of the config file>"});
+  }
+};
+
+// The first key, in the order of `before`, whose value differs and that a resumed run may not change: its numbers would
+// no longer be those of the run that began. "" when there is none.
+std::string changed_key(const ConfigNode& before, const ConfigNode& now);
+
+}  // namespace nnx
