@@ -74,8 +74,14 @@ void remove_work(const Directory& parent, const std::string& name) {
 }
 
 void sweep(const Directory& parent, const std::string& run_id) {
-  for (const std::string& name : parent.list())
-    if (is_leftover(name, run_id)) remove_work(parent, name);
+  for (const std::string& name : parent.list()) {
+    if (!is_leftover(name, run_id)) continue;
+    try {
+      remove_work(parent, name);
+    } catch (const Error& e) {
+      if (e.kind() != ErrorKind::data) throw;   // a link or a file: not ours after all
+    }
+  }
   parent.remove_file(best_new_name);
 }
 

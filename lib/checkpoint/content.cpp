@@ -77,7 +77,8 @@ std::string EncodedCheckpoint::write(const Directory& directory) const {
   for (const auto& [name, state] : checkpoint_.partitions) {
     if (state.empty()) continue;
     const std::string file = file_name_of(name);
-    manifest.files.push_back(directory.write(file, encode_state(state, file).parts()));
+    const EncodedState encoded = encode_state(state, file);
+    manifest.files.push_back(directory.write(file, encoded.parts()));
   }
   const std::string text = to_text(manifest);
   directory.write(manifest_name, text);

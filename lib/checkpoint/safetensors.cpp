@@ -6,7 +6,6 @@
 #include <array>
 #include <cstring>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -181,7 +180,7 @@ Array to_array(const SafeTensor& tensor, const std::string& where) {
   return Array(tensor.type, std::move(buffer));
 }
 
-std::vector<std::span<const std::byte>> EncodedState::parts() const {
+std::vector<std::span<const std::byte>> EncodedState::parts() const& {
   std::vector<std::span<const std::byte>> out{std::as_bytes(std::span(header.data(), header.size()))};
   for (const Array& tensor : tensors) out.push_back(bytes_of(tensor));
   return out;

@@ -39,7 +39,8 @@ Array to_array(const SafeTensor& tensor, const std::string& where);
 struct EncodedState {
   std::string header;                              // the length, the JSON and spaces up to a multiple of 8
   std::vector<Array> tensors;
-  std::vector<std::span<const std::byte>> parts() const;
+  std::vector<std::span<const std::byte>> parts() const&;   // of this object, so not of a temporary
+  std::vector<std::span<const std::byte>> parts() const&& = delete;
 };
 // Throws ErrorKind::structure for a leaf without a value or a path that cannot be a name.
 EncodedState encode_state(const State& state, const std::string& where);

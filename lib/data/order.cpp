@@ -20,7 +20,7 @@ template <class Item> void radix_pass(const std::vector<Item>& from, std::vector
 
 }  // namespace
 
-void Permutation::assign(Key key, int64_t count) {
+void Permutation::assign(RandomKey key, int64_t count) {
   check(count >= 0 && count <= int64_t{0xffffffff}, "a permutation has at most 2^32 - 1 rows");
   const auto n = static_cast<size_t>(count);
   order_.resize(n);
@@ -29,7 +29,7 @@ void Permutation::assign(Key key, int64_t count) {
   std::iota(order_.begin(), order_.end(), 0u);
   const double rounds = std::ceil(3 * std::log(std::fmax(1, static_cast<double>(n))) / std::log(4294967295.0));
   for (int round = 0; round < static_cast<int>(rounds); ++round) {
-    const Key sort_key = split_key(key, 1);
+    const RandomKey sort_key = split_key(key, 1);
     key = split_key(key, 0);
     for (size_t i = 0; i < n; ++i) items_[i] = {random_bits(sort_key, i), order_[i]};
     for (const int shift : {0, 11, 22}) {

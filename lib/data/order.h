@@ -19,7 +19,7 @@ namespace nnx {
 class Permutation {
  public:
   // Allocates only when `count` is larger than ever before. `count` is at most 2^32 - 1.
-  void assign(Key key, int64_t count);
+  void assign(RandomKey key, int64_t count);
   int64_t operator[](int64_t i) const { return order_[static_cast<size_t>(i)]; }
   std::span<const uint32_t> span() const { return order_; }
 
@@ -33,7 +33,7 @@ class Permutation {
 
 // The key of the order of one epoch. The last 32-bit number is kept for split.h, so epochs end at 2^32 - 2.
 inline constexpr int64_t max_epoch = 0xfffffffe;
-inline Key epoch_key(uint64_t seed, int64_t epoch) { return fold_in(random_key(seed), static_cast<uint32_t>(epoch)); }
-inline Key split_order_key(uint64_t seed) { return fold_in(random_key(seed), 0xffffffffu); }
+inline RandomKey epoch_key(uint64_t seed, int64_t epoch) { return fold_in(random_key(seed), static_cast<uint32_t>(epoch)); }
+inline RandomKey split_order_key(uint64_t seed) { return fold_in(random_key(seed), 0xffffffffu); }
 
 }  // namespace nnx

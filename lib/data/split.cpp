@@ -9,7 +9,7 @@
 
 namespace nnx {
 
-Split split_rows(const Dataset& data, double fraction, uint64_t seed) {
+RowSplit split_rows(const Dataset& data, double fraction, uint64_t seed) {
   if (!(fraction > 0 && fraction < 1))
     fail(ErrorKind::config,
          {.where = "validation", .expected = "a fraction between 0 and 1", .got = fmt::to_string(fraction)});

@@ -10,11 +10,11 @@
 
 namespace nnx {
 
-struct Split {
+struct RowSplit {
   Dataset train, validation;
 };
 
 // Throws ErrorKind::config when `fraction` is not in (0, 1) or leaves one of the parts without a row.
-Split split_rows(const Dataset& data, double fraction, uint64_t seed);
+RowSplit split_rows(const Dataset& data, double fraction, uint64_t seed);
 
 }  // namespace nnx

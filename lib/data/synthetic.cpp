@@ -13,7 +13,7 @@ namespace nnx {
 namespace {
 
 // 23 random bits as the fraction of a float in [1, 2), less one: jax.random.uniform.
-float uniform(Key key, uint64_t index) {
+float uniform(RandomKey key, uint64_t index) {
   return std::bit_cast<float>((random_bits(key, index) >> 9) | 0x3F800000u) - 1.0f;
 }
 
@@ -45,7 +45,7 @@ void check_options(const SyntheticOptions& o, const DataSchema* like) {
 
 Dataset make_synthetic(const SyntheticOptions& o, const DataSchema* like) {
   check_options(o, like);
-  const Key features_key = split_key(random_key(o.seed), 0), map_key = split_key(random_key(o.seed), 1);
+  const RandomKey features_key = split_key(random_key(o.seed), 0), map_key = split_key(random_key(o.seed), 1);
   const auto rows = static_cast<size_t>(o.rows), width = static_cast<size_t>(o.features);
   const auto outputs = static_cast<size_t>(o.classes + o.targets);
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t short_row = 64;   // rows shorter than this are run together as one block
 constexpr int64_t l1_bytes = 32 * 1024;
+constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
 
 int64_t product(const std::vector<int64_t>& sizes) {
   int64_t p = 1;
@@ -148,7 +149,7 @@ void add_steps(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
       p.inputs[static_cast<size_t>(step.args[0])].key = true;
     }
     step.fn = need(code.op, arg_dtype, code.dtype);
-    p.registers.push_back({.dtype = code.dtype, .level = step.level});
+    p.registers.push_back({.dtype = code.dtype, .level = step.level, .size = static_cast<int64_t>(size_of(code.dtype))});
     p.steps.push_back(step);
   }
 }
@@ -171,7 +172,7 @@ int tile_register(LoopProgram& p, int reg, bool in_place) {
   step.fn = need("stop_gradient", from.dtype, from.dtype);
   step.out = static_cast<int>(p.registers.size());
   step.args = {reg};
-  p.registers.push_back({.dtype = from.dtype, .level = Level::tile});
+  p.registers.push_back({.dtype = from.dtype, .level = Level::tile, .size = from.size});
   p.steps.push_back(step);
   return step.out;
 }
@@ -303,8 +304,8 @@ void place_registers(LoopProgram& p) {
   for (size_t i = 0; i < p.steps.size(); ++i) {
     if (p.steps[i].level == Level::tile) take_slot(static_cast<size_t>(p.steps[i].out), static_cast<int>(i));
   }
-  operands += static_cast<int64_t>(busy_until.size() + p.outputs.size());
-  p.tile = std::clamp<int64_t>(l1_bytes / 4 / std::max<int64_t>(1, operands), 256, 1024) / 64 * 64;
+  for (const ProgramStep& step : p.steps) operands += step.level == Level::tile;   // at most: most results share places
+  p.tile = std::clamp<int64_t>(l1_bytes / 4 / std::max<int64_t>(1, operands), 512, 1024) / tile_unit * tile_unit;
   int64_t next_single = 0;
   const int64_t tiles_at = static_cast<int64_t>(singles) * vector_bytes;
   for (size_t r = 0; r < p.registers.size(); ++r) {
@@ -322,6 +323,8 @@ void place_registers(LoopProgram& p) {
   const auto align = [](int64_t b) { return (b + 63) / 64 * 64; };
   p.pointers_at = static_cast<size_t>(bytes);
   bytes = align(bytes + static_cast<int64_t>(p.registers.size() * sizeof(void*)));
+  p.direct_at = static_cast<size_t>(bytes);
+  bytes = align(bytes + static_cast<int64_t>(p.steps.size()));
   p.offsets_at = static_cast<size_t>(bytes);
   bytes = align(bytes + static_cast<int64_t>((p.inputs.size() + 4 * p.outputs.size() + p.steps.size() + 8) * sizeof(int64_t)));
   p.thread_bytes = static_cast<size_t>(bytes);
@@ -399,12 +402,18 @@ LoopProgram make_loop_program(const FusedLoop& loop, int threads) {
     ProgramInput in;
     in.reg = static_cast<int>(i);
     in.walk = make_walk(p.space, s.strides[i]);
-    p.registers.push_back({.dtype = loop.inputs[i].dtype, .level = level_of(in.walk)});
+    p.registers.push_back({.dtype = loop.inputs[i].dtype, .level = level_of(in.walk), .size = static_cast<int64_t>(size_of(loop.inputs[i].dtype))});
     p.inputs.push_back(std::move(in));
   }
   add_steps(loop, s, p);
   join_steps(p, count_readers(loop, p));
+  std::stable_sort(p.steps.begin(), p.steps.end(), [](const auto& a, const auto& b) { return a.level < b.level; });
   add_outputs(loop, s, p);
+  const auto below = [&](Level level) {
+    return static_cast<size_t>(std::count_if(p.steps.begin(), p.steps.end(), [&](const ProgramStep& step) { return step.level < level; }));
+  };
+  p.first_outer_step = below(Level::outer);
+  p.first_tile_step = below(Level::tile);
   for (const ProgramRegister& r : p.registers) p.outer_steps = p.outer_steps || r.level == Level::outer;
   choose_split(p, std::max(1, threads));
   place_registers(p);

@@ -59,7 +59,7 @@ bool start_chain(const Joiner& j, ProgramStep& step) {
   return true;
 }
 
-bool is_product(const ProgramStep& step) { return step.chain.size() == 1 && step.chain[0] == ChainOp::mul; }
+bool is_single(const ProgramStep* step, ChainOp op) { return step && step->chain.size() == 1 && step->chain[0] == op; }
 
 // `step`, of one link, becomes the end of the chain that makes its argument `at`.
 bool extend(Joiner& j, ProgramStep& step, int at) {
@@ -70,11 +70,15 @@ bool extend(Joiner& j, ProgramStep& step, int at) {
   const int other = step.args.size() > 1 ? step.args[static_cast<size_t>(1 - at)] : -1;
   std::vector<ChainOp> chain = before->chain;
   std::vector<int> args = before->args;
-  ProgramStep* product = other >= 0 ? j.sole_maker(other) : nullptr;
-  if (product && is_product(*product) && (step.op == "add" || step.op == "sub")) {
+  ProgramStep* pair = other >= 0 ? j.sole_maker(other) : nullptr;   // x y or x / y, computed inside the link
+  if (is_single(pair, ChainOp::mul) && (step.op == "add" || step.op == "sub")) {
     chain.push_back(step.op == "add" ? ChainOp::add_product : at == 0 ? ChainOp::sub_product : ChainOp::reverse_sub_product);
-    args.insert(args.end(), product->args.begin(), product->args.end());
-    j.remove(*product);
+    args.insert(args.end(), pair->args.begin(), pair->args.end());
+    j.remove(*pair);
+  } else if (is_single(pair, ChainOp::div) && step.op == "div" && at == 1) {
+    chain.push_back(ChainOp::reverse_div_quotient);
+    args.insert(args.end(), pair->args.begin(), pair->args.end());
+    j.remove(*pair);
   } else {
     chain.push_back(*link);
     if (other >= 0) args.push_back(other);
@@ -90,7 +94,7 @@ bool absorb_product(Joiner& j, ProgramStep& step) {
   if (step.op != "add" && step.op != "sub") return false;
   for (const int at : {1, 0}) {
     ProgramStep* product = j.sole_maker(step.args[static_cast<size_t>(at)]);
-    if (!product || !is_product(*product)) continue;
+    if (!is_single(product, ChainOp::mul)) continue;
     const int start = step.args[static_cast<size_t>(1 - at)];
     step.chain = {step.op == "add" ? ChainOp::add_product : at == 1 ? ChainOp::sub_product : ChainOp::reverse_sub_product};
     step.args = {start, product->args[0], product->args[1]};
@@ -130,7 +134,8 @@ void join_select(Joiner& j, ProgramStep& step) {
 int operands_of(ChainOp op) {
   switch (op) {
     case ChainOp::negative: case ChainOp::abs: case ChainOp::sqrt: case ChainOp::rsqrt: case ChainOp::square: return 0;
-    case ChainOp::add_product: case ChainOp::sub_product: case ChainOp::reverse_sub_product: return 2;
+    case ChainOp::add_product: case ChainOp::sub_product: case ChainOp::reverse_sub_product:
+    case ChainOp::reverse_div_quotient: return 2;
     default: return 1;
   }
 }
@@ -144,7 +149,11 @@ void join_steps(LoopProgram& p, const std::vector<int>& readers) {
   }
   std::vector<ProgramStep> kept;
   for (size_t i = 0; i < p.steps.size(); ++i) {
-    if (!j.gone[i]) kept.push_back(std::move(p.steps[i]));
+    if (j.gone[i]) continue;
+    if (p.steps[i].chain.size() == 1 && p.steps[i].chain[0] != ChainOp::square && operands_of(p.steps[i].chain[0]) < 2) {
+      p.steps[i].chain.clear();   // one op alone has a loop of its own
+    }
+    kept.push_back(std::move(p.steps[i]));
   }
   p.steps = std::move(kept);
 }

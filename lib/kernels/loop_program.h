@@ -31,6 +31,7 @@ struct Walk {
 struct ProgramRegister {
   DType dtype = DType::f32;
   Level level = Level::tile;
+  int64_t size = 4;              // bytes an element
   int64_t place = -1;            // bytes into the thread's tile memory; -1 when it is read where it lies
 };
 
@@ -80,7 +81,8 @@ struct LoopProgram {
   LoopSpace space;
   std::vector<ProgramRegister> registers;
   std::vector<ProgramInput> inputs;
-  std::vector<ProgramStep> steps;
+  std::vector<ProgramStep> steps;      // by level
+  size_t first_outer_step = 0, first_tile_step = 0;
   std::vector<ProgramOutput> outputs;
   int64_t tile = 1024;
   bool tiles_outermost = false;  // all outer indices of one tile before the next: column sums stay in L1
@@ -93,6 +95,7 @@ struct LoopProgram {
   size_t thread_bytes = 0;
   size_t pointers_at = 0;        // within the thread's piece: one pointer a register, then one offset an operand
   size_t offsets_at = 0;
+  size_t direct_at = 0;          // one byte a step
   std::string name;
   double flops = 0, bytes = 0;
 };

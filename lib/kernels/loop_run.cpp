@@ -12,9 +12,7 @@ namespace {
 
 constexpr int64_t block_sum_rows = 64;   // rows of float sums before they go to double
 
-void* at(void* base, int64_t elements, DType dtype) {
-  return static_cast<std::byte*>(base) + elements * static_cast<int64_t>(size_of(dtype));
-}
+void* at(void* base, int64_t elements, int64_t size) { return static_cast<std::byte*>(base) + elements * size; }
 
 // Calls visit(offset, position, count) for each run along the last dimension of block positions [begin, begin + n):
 // `offset` is where strides lead for the first of them, position counts from 0.
@@ -70,8 +68,8 @@ void scatter(const LoopSpace& space, const Walk& walk, const void* from, int64_t
   });
 }
 
-void broadcast_single(const void* value, DType dtype, void* to) {
-  if (size_of(dtype) == 1) {
+void broadcast_single(const void* value, int64_t size, void* to) {
+  if (size == 1) {
     std::memset(to, *static_cast<const unsigned char*>(value), vector_bytes);
   } else {
     for (int i = 0; i < vector_bytes / 4; ++i) std::memcpy(static_cast<std::byte*>(to) + 4 * i, value, 4);
@@ -116,6 +114,8 @@ class LoopThread {
     sum_rows_ = take(p.outputs.size());
     index_at_ = take(p.steps.size());
     outputs_ = args + p.inputs.size();
+    direct_ = memory_ + p.direct_at;
+    for (size_t s = 0; s < p.steps.size(); ++s) direct_[s] = static_cast<std::byte>(direct(p.steps[s]));
     for (size_t r = 0; r < p.registers.size(); ++r) pointers_[r] = memory_ + std::max<int64_t>(0, p.registers[r].place);
   }
 
@@ -135,7 +135,7 @@ class LoopThread {
     }
     if (begin >= end || std::count(space.outer.begin(), space.outer.end(), 0) > 0) return;
     const int64_t tiles = (end - begin + p_.tile - 1) / p_.tile;
-    const int64_t tile = ((end - begin + tiles - 1) / tiles + 63) / 64 * 64;   // even, whole vectors
+    const int64_t tile = std::min(p_.tile, ((end - begin + tiles - 1) / tiles + 127) / 128 * 128);   // even, whole blocks
     start();
     if (p_.tiles_outermost) {
       for (int64_t b = begin; b < end; b += tile) {
@@ -156,9 +156,9 @@ class LoopThread {
     for (const ProgramInput& in : p_.inputs) {
       const auto r = static_cast<size_t>(in.reg);
       if (in.key) pointers_[r] = args_[in.reg];
-      else if (p_.registers[r].level == Level::run) broadcast_single(args_[in.reg], p_.registers[r].dtype, pointers_[r]);
+      else if (p_.registers[r].level == Level::run) broadcast_single(args_[in.reg], p_.registers[r].size, pointers_[r]);
     }
-    run_steps(Level::run, 0, 0);
+    run_steps(0, p_.first_outer_step, 0, 0);
   }
 
   template <class Body>
@@ -174,10 +174,10 @@ class LoopThread {
         for (const ProgramInput& in : p_.inputs) {
           const auto r = static_cast<size_t>(in.reg);
           if (p_.registers[r].level == Level::outer && !in.key) {
-            broadcast_single(at(args_[in.reg], input_at_[in.reg], p_.registers[r].dtype), p_.registers[r].dtype, pointers_[r]);
+            broadcast_single(at(args_[in.reg], input_at_[in.reg], p_.registers[r].size), p_.registers[r].size, pointers_[r]);
           }
         }
-        run_steps(Level::outer, 0, 0);
+        run_steps(p_.first_outer_step, p_.first_tile_step, 0, 0);
       }
       body();
       int d = rank - 1;
@@ -210,12 +210,13 @@ class LoopThread {
     for (const ProgramInput& in : p_.inputs) {
       const auto r = static_cast<size_t>(in.reg);
       if (in.key || p_.registers[r].level != Level::tile) continue;
-      void* base = at(args_[in.reg], input_at_[in.reg], p_.registers[r].dtype);
-      if (in.walk.linear) pointers_[r] = at(base, begin, p_.registers[r].dtype);
-      else if (size_of(p_.registers[r].dtype) == 1) gather<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+      const int64_t size = p_.registers[r].size;
+      void* base = at(args_[in.reg], input_at_[in.reg], size);
+      if (in.walk.linear) pointers_[r] = at(base, begin, size);
+      else if (size == 1) gather<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
       else gather<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
     }
-    run_steps(Level::tile, begin, n);
+    run_steps(p_.first_tile_step, p_.steps.size(), begin, n);
     // A reduction may read an input where it lies: it comes before the stores, one of which may overwrite that input.
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
       if (p_.outputs[o].reduce != Reduce::none) reduce(o, begin, n);
@@ -225,21 +226,19 @@ class LoopThread {
     }
   }
 
-  void run_steps(Level level, int64_t begin, int64_t n) {
-    for (size_t s = 0; s < p_.steps.size(); ++s) {
+  // Steps [first, last), all of one level; those of Level::tile on n elements from `begin`.
+  void run_steps(size_t first, size_t last, int64_t begin, int64_t n) {
+    const bool of_tile = first >= p_.first_tile_step;
+    for (size_t s = first; s < last; ++s) {
       const ProgramStep& step = p_.steps[s];
-      if (step.level != level) continue;
       const auto out = static_cast<size_t>(step.out);
-      if (level == Level::tile) {
-        pointers_[out] = direct(step) ? at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[out].dtype)
-                                      : memory_ + p_.registers[out].place;
-      }
+      if (direct_[s] != std::byte{0}) pointers_[out] = at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[out].size);
       if (!step.chain.empty()) {
         run_chain(step, n);
         continue;
       }
       VectorCall call;
-      call.n = level == Level::tile ? n : vector_bytes / 4;
+      call.n = of_tile ? n : vector_bytes / 4;
       for (size_t a = 0; a < step.args.size(); ++a) {
         call.in[a] = pointers_[step.args[a]];
         call.step[a] = moves(step.args[a]);
@@ -305,13 +304,14 @@ class LoopThread {
   void store(size_t o, int64_t begin, int64_t n) {
     const ProgramOutput& out = p_.outputs[o];
     void* from = pointers_[out.reg];
-    void* base = at(outputs_[o], output_at_[o], out.dtype);
+    const int64_t size = p_.registers[static_cast<size_t>(out.reg)].size;
+    void* base = at(outputs_[o], output_at_[o], size);
     if (!out.walk.linear) {
-      if (size_of(out.dtype) == 1) scatter<uint8_t>(p_.space, out.walk, from, begin, n, base);
+      if (size == 1) scatter<uint8_t>(p_.space, out.walk, from, begin, n, base);
       else scatter<uint32_t>(p_.space, out.walk, from, begin, n, base);
       return;
     }
-    void* to = at(base, begin, out.dtype);
+    void* to = at(base, begin, size);
     if (to == from) return;
     VectorCall call;
     call.out = to;
@@ -329,7 +329,7 @@ class LoopThread {
   void reduce(size_t o, int64_t begin, int64_t n) {
     const ProgramOutput& out = p_.outputs[o];
     std::byte* values = static_cast<std::byte*>(pointers_[out.reg]);
-    const int64_t size = static_cast<int64_t>(size_of(out.dtype));
+    const int64_t size = p_.registers[static_cast<size_t>(out.reg)].size;
     if (out.cell.constant) return reduce_run(o, values, n, cell_at_[o]);
     if (p_.space.block.size() == 1) {
       if (out.as_double) return add_to_sums(o, values, n, cell_at_[o] + begin);
@@ -407,6 +407,7 @@ class LoopThread {
   std::byte* shared_;
   std::byte* memory_;
   void** pointers_;
+  std::byte* direct_;       // of each step: whether it computes right into its output
   int thread_;
   void (*const chain_)(const ChainCall&) = vector_table().chain;
   int64_t outer_begin_ = 0, outer_end_ = 0;
@@ -440,7 +441,7 @@ void finish_cells(const LoopProgram& p, const ProgramOutput& o, std::byte* scrat
                [&](int64_t offset, int64_t position, int64_t count) {
                  const int64_t stride = o.kept_strides.back();
                  for (int64_t i = 0; i < count; ++i) {
-                   void* to = at(result, offset + i * stride, o.dtype);
+                   void* to = at(result, offset + i * stride, static_cast<int64_t>(size_of(o.dtype)));
                    const std::byte* cell = first + (begin + position + i) * o.cell_bytes;
                    if (o.as_double) {
                      const float value = static_cast<float>(*reinterpret_cast<const double*>(cell));

@@ -13,7 +13,11 @@ constexpr int64_t most_values = 6;
 template <class T>
 std::string values_text(std::span<const T> values) {
   std::string text;
-  for (const T v : values) text += fmt::format("{}{:.4g}", text.empty() ? "" : ", ", static_cast<double>(v));
+  for (const T v : values) {
+    if (!text.empty()) text += ", ";
+    if constexpr (std::is_floating_point_v<T>) text += fmt::format("{:.4g}", v);
+    else text += fmt::format("{}", v);
+  }
   return text;
 }
 

@@ -11,13 +11,22 @@
 namespace nnx {
 namespace {
 
+std::mutex kinds_mutex;
 struct Kinds {
-  std::mutex mutex;
   std::map<std::string, const VariableKind*, std::less<>> by_name;
 };
 
+// The kinds of Flax are known from the start, a user's own once used.
 Kinds& kinds() {
-  static Kinds all;
+  static Kinds all = [] {
+    Kinds builtin;
+    for (const VariableKind* kind :
+         {&Variable::static_kind(), &Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(),
+          &Intermediate::static_kind(), &RngState::static_kind(), &RngKey::static_kind(), &RngCount::static_kind(),
+          &OptState::static_kind()})
+      builtin.by_name.emplace(kind->name, kind);
+    return builtin;
+  }();
   return all;
 }
 
@@ -42,6 +51,24 @@ std::vector<std::string> steps_of(std::string_view glob) {
     start = dot + 1;
   }
   return steps;
+}
+
+// The parts of `name(a, b)` between its parentheses, split at commas outside of inner ones; none when `text` is not that.
+std::vector<std::string_view> call_parts(std::string_view text, std::string_view name) {
+  if (!text.starts_with(name) || text.size() < name.size() + 2 || text[name.size()] != '(' || text.back() != ')') return {};
+  text = text.substr(name.size() + 1, text.size() - name.size() - 2);
+  std::vector<std::string_view> parts;
+  int depth = 0;
+  size_t start = 0;
+  for (size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && text[i] == '(') ++depth;
+    if (i < text.size() && text[i] == ')') --depth;
+    if (i < text.size() && !(text[i] == ',' && depth == 0)) continue;
+    while (start < i && text[start] == ' ') ++start;
+    parts.push_back(text.substr(start, i - start));
+    start = i + 1;
+  }
+  return parts;
 }
 
 }  // namespace
@@ -99,29 +126,37 @@ Filter operator!(const Filter& a) {
 }
 
 Filter parse_filter(std::string_view text) {
-  if (text == "...") return rest;
+  if (text == "...") return Filter::everything();
+  if (text == "nothing") return nothing();
   if (text.starts_with("path:")) return path(std::string(text.substr(5)));
   if (text.starts_with("re:")) return re(std::string(text.substr(3)));
   if (text.starts_with("tag:")) return tag(std::string(text.substr(4)));
-  if (text.starts_with("not:")) return !parse_filter(text.substr(4));
+  if (const auto parts = call_parts(text, "not"); parts.size() == 1) return !parse_filter(parts[0]);
+  for (const bool any : {true, false})
+    if (const auto parts = call_parts(text, any ? "any" : "all"); !parts.empty()) {
+      Filter combined = parse_filter(parts[0]);
+      for (size_t i = 1; i < parts.size(); ++i)
+        combined = any ? combined || parse_filter(parts[i]) : combined && parse_filter(parts[i]);
+      return combined;
+    }
   if (const VariableKind* kind = find_kind(text)) return Filter::kind(*kind);
   std::vector<std::string> names;
   {
-    const std::lock_guard lock(kinds().mutex);
+    const std::lock_guard lock(kinds_mutex);
     for (const auto& [name, kind] : kinds().by_name) names.push_back(name);
   }
   const std::string near = nearest(text, names);
-  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, not:FILTER or ...",
+  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, any(..), all(..), not(..) or ...",
                            .got = in_quotes(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
 }
 
 void register_kind(const VariableKind& kind) {
-  const std::lock_guard lock(kinds().mutex);
+  const std::lock_guard lock(kinds_mutex);
   for (const VariableKind* k = &kind; k; k = k->parent) kinds().by_name.emplace(k->name, k);
 }
 
 const VariableKind* find_kind(std::string_view name) {
-  const std::lock_guard lock(kinds().mutex);
+  const std::lock_guard lock(kinds_mutex);
   const auto it = kinds().by_name.find(name);
   return it == kinds().by_name.end() ? nullptr : it->second;
 }

@@ -3,7 +3,8 @@
 //   auto [graphdef, params, rest] = split(model, of<Param>, rest_filter);
 //   path("head.**") || of<LoRAParam>        !tag("dropout")
 //
-// The same texts are used in YAML: `Param`, `path:head.**`, `re:.*bias`, `tag:dropout`, `...`.
+// The same texts are used in YAML, and printed: `Param`, `path:head.**`, `re:.*bias`, `tag:dropout`, `any(Param, tag:x)`,
+// `all(..)`, `not(..)`, `nothing`, `...`.
 #pragma once
 
 #include <functional>

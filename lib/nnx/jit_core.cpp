@@ -45,6 +45,22 @@ size_t JitCore::entries() const { return entries_.size(); }
 const Plan* JitCore::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
 
 namespace {
+// Collects the Arrays of a result.
+class ArrayCollector final : public FieldVisitor {
+ public:
+  explicit ArrayCollector(std::vector<Array*>& arrays) : arrays_(arrays) { arrays_.clear(); }
+  void array(FieldName, Array& a) override { arrays_.push_back(&a); }
+  void variable(FieldName, Variable&) override {}
+  void module(FieldName, RefSlot) override {}
+  void number(FieldName, Number&) override {}
+  void attribute(FieldName, StaticRef) override {}
+  void begin(FieldName, ContainerRef&) override {}
+  void end() override {}
+
+ private:
+  std::vector<Array*>& arrays_;
+};
+
 // Empties a result of everything a later call puts there, so that a prototype keeps no trace and no object alive.
 class Emptier final : public FieldVisitor {
  public:
@@ -194,7 +210,10 @@ void JitCore::Entry::deliver(const LiftedCall& call, bool replay) {
              },
              .array = {}});
   }
-  if (replay) Signature::record(result_roots(call.result), result_leaves);
+  if (replay) {
+    ArrayCollector collector(result_leaves.arrays);
+    call.result.visit(call.result.object, collector);
+  }
   for (size_t o = 0; o < targets.size(); ++o) {
     const OutputTarget& t = targets[o];
     if (t.aliased) continue;

@@ -31,11 +31,14 @@ class Jit {
     std::tuple<A...> values(std::move(arguments)...);
     if (Trace::current()) return std::apply(f_, values);
     const Roots roots = [&](FieldVisitor& v) { detail::visit_field(v, "", values); };
+    // std::ref, here and below: a std::function of a reference allocates nothing.
     if constexpr (std::is_void_v<Result>) {
-      core_->run({roots, [&] { std::apply(f_, values); }, detail::no_result()});
+      const auto invoke = [&] { std::apply(f_, values); };
+      core_->run({roots, std::ref(invoke), detail::no_result()});
     } else {
       Result result{};
-      core_->run({roots, [&] { result = std::apply(f_, values); }, detail::result_slot(result)});
+      const auto invoke = [&] { result = std::apply(f_, values); };
+      core_->run({roots, std::ref(invoke), detail::result_slot(result)});
       return result;
     }
   }

@@ -8,7 +8,7 @@ namespace {
 void threefry2x32(const Call& call) {
   auto word = [&](size_t k, int64_t i) { return input<uint32_t>(call, k)[i]; };
   for (int64_t i = 0; i < call.out_types[0].size(); ++i) {
-    const Key words = nnx::threefry2x32({word(0, i), word(1, i)}, word(2, i), word(3, i));
+    const RandomKey words = nnx::threefry2x32({word(0, i), word(1, i)}, word(2, i), word(3, i));
     output<uint32_t>(call, 0)[i] = words.hi;
     output<uint32_t>(call, 1)[i] = words.lo;
   }

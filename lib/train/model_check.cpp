@@ -3,21 +3,10 @@
 #include <fmt/format.h>
 
 #include "nn/sequential.h"
+#include "train/evaluate.h"
 
 namespace nnx {
 namespace {
-
-// Evaluation mode for as long as it lives.
-class EvalMode {
- public:
-  explicit EvalMode(const Ref<Layer>& model) : model_(model) { eval(model_); }
-  ~EvalMode() { nnx::train(model_); }
-  EvalMode(const EvalMode&) = delete;
-  EvalMode& operator=(const EvalMode&) = delete;
-
- private:
-  const Ref<Layer>& model_;
-};
 
 class Walk {
  public:

@@ -21,7 +21,7 @@ fs::path folder_of(const ConfigNode& node) {
   return origin.source && !origin.argument ? fs::path(*origin.source).parent_path() : fs::path();
 }
 
-std::string shown(const fs::path& folder) { return folder.empty() ? "the working directory" : quoted(folder.string()); }
+std::string shown(const fs::path& folder) { return folder.empty() ? "the working directory" : in_quotes(folder.string()); }
 
 // Reads datasets. The first one settles the folder: the working directory, or else the first that has its files.
 class DataReader {
@@ -72,14 +72,14 @@ std::optional<double> fraction_of(const ConfigNode& node, Diagnostics& diagnosti
   return fraction;
 }
 
-RunData read_data(TrainConfig& config, const TrainSource& source, const ConfigNode& root, Diagnostics& diagnostics) {
-  DataConfig& data = config.data;
-  DataReader reader(data, source, root, diagnostics);
+RunData read_data(Setup& setup) {
+  DataConfig& data = setup.config.data;
+  DataReader reader(data, setup.source, setup.root, setup.diagnostics);
   RunData out;
   out.train = reader.read(data.train, nullptr);
   const DataSchema schema = out.train.schema;
-  if (const auto fraction = fraction_of(data.validation, diagnostics)) {
-    Split parts = split_rows(out.train, *fraction, static_cast<uint64_t>(config.seed));
+  if (const auto fraction = fraction_of(data.validation, setup.diagnostics)) {
+    RowSplit parts = split_rows(out.train, *fraction, static_cast<uint64_t>(setup.config.seed));
     out.train = std::move(parts.train);
     out.validation = std::move(parts.validation);
   } else if (!data.validation.is_null()) {
@@ -119,28 +119,24 @@ std::string output_dir_of(const TrainConfig& config, const TrainSource& source) 
   return config.output_dir ? *config.output_dir : (fs::path("runs") / fs::path(source.files.at(0)).stem()).string();
 }
 
-// Both keep what they say in the echo: a config that is read again has the same folder and directory.
-void settle(TrainConfig& config, const ConfigNode& root, Diagnostics& diagnostics) {
-  diagnostics.resolve(to_config(config, root.path(), &root));
-}
-
-void build_model(Setup& setup, Diagnostics& diagnostics) {
+void build_model(Setup& setup) {
   const TrainConfig& config = setup.config;
+  Diagnostics& diagnostics = setup.diagnostics;
   Rngs rngs(static_cast<uint64_t>(config.seed));
   diagnostics.attempt([&] { setup.model = layers().build(config.model, diagnostics, rngs); });
   diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
 }
 
-void check_targets(const Setup& setup, Diagnostics& diagnostics) {
+void check_targets(Setup& setup) {
   const bool labels = setup.data.train.schema.has_labels();
   if (labels == (setup.loss.targets == TargetKind::labels)) return;
-  diagnostics.report(setup.config.loss, {.message = fmt::format("{} needs {}, and the data has {}", setup.loss.name,
+  setup.diagnostics.report(setup.config.loss, {.message = fmt::format("{} needs {}, and the data has {}", setup.loss.name,
                                                                 labels ? "numbers as targets" : "class labels",
                                                                 labels ? "class labels" : "numbers as targets"),
                                          .hint = labels ? "name the columns in data.train.targets" : "name the column in data.train.label"});
 }
 
-void check_batch(const Setup& setup, Diagnostics& diagnostics) {
+void check_batch(Setup& setup) {
   const Dataset& train = setup.data.train;
   const int64_t batch = setup.config.data.loader.batch_size;
   std::vector<int64_t> features{batch};
@@ -152,47 +148,67 @@ void check_batch(const Setup& setup, Diagnostics& diagnostics) {
                .classes = train.schema.classes,
                .model_node = setup.config.model,
                .loss_node = setup.config.loss},
-              diagnostics);
+              setup.diagnostics);
 }
 
 }  // namespace
 
-Setup prepare(const TrainSource& source) {
-  const ConfigNode root = load_config(source.files, source.arguments);
-  Diagnostics diagnostics;
-  Setup setup;
-  TrainConfig& config = setup.config = read<TrainConfig>(root, diagnostics);
-  check_together(config, root, diagnostics);
+Setup prepare_model(const TrainSource& source) {
+  Setup setup{.source = source, .root = load_config(source.files, source.arguments)};
+  Diagnostics& diagnostics = setup.diagnostics;
+  TrainConfig& config = setup.config = read<TrainConfig>(setup.root, diagnostics);
+  check_together(config, setup.root, diagnostics);
   config.output_dir = setup.output_dir = output_dir_of(config, source);
   if (config.train.threads) kernels::set_max_threads(*config.train.threads);
 
-  // The components that are there report their errors together; data comes last because it can take long.
-  if (!config.model.is_null() && !config.loss.is_null()) build_model(setup, diagnostics);
-  if (setup.model && !config.optimizer.is_null())
-    diagnostics.attempt([&] { optimizers().build(config.optimizer, diagnostics, setup.model, 1); });
+  // Everything that can be read reports its errors together.
+  if (!config.model.is_null() && !config.loss.is_null()) build_model(setup);
+  if (!config.optimizer.is_null()) diagnostics.attempt([&] { optimizers().check(config.optimizer, diagnostics); });
   for (const ConfigNode* node : {&config.data.train, &config.data.validation, &config.data.test})
     if (node->is_map()) diagnostics.attempt([&] { dataset_readers().check(*node, diagnostics); });
   diagnostics.throw_if_any();
+  return setup;
+}
 
-  setup.data = read_data(config, source, root, diagnostics);
-  settle(config, root, diagnostics);
+Setup prepare(const TrainSource& source) {
+  Setup setup = prepare_model(source);
+  Diagnostics& diagnostics = setup.diagnostics;
+  TrainConfig& config = setup.config;
+  setup.data = read_data(setup);
+  // Again, with the output_dir and the folder that were found: a config that is read again has the same.
+  diagnostics.resolve(to_config(config, setup.root.path(), &setup.root));
   const int64_t batches = batches_of(setup.data.train, config.data.loader);
   if (batches == 0) {
-    const ConfigNode* node = root.find_path("data.batch_size");
-    diagnostics.report(node ? *node : config.data.train, {.expected = fmt::format("at most {}, the number of training rows", setup.data.train.rows),
-                                                          .got = std::to_string(config.data.loader.batch_size),
-                                                          .hint = "or data.drop_last=false"});
+    const ConfigNode* node = setup.root.find_path("data.batch_size");
+    diagnostics.report(node ? *node : config.data.train,
+                       {.expected = fmt::format("a batch size of at most {}, the number of training rows", setup.data.train.rows),
+                        .got = std::to_string(config.data.loader.batch_size),
+                        .hint = "or data.drop_last=false"});
     diagnostics.throw_if_any();
   }
   setup.total_steps = total_steps_of(config.train, batches);
-  // Built anew with what it needs to know: the length of the run.
   diagnostics.attempt([&] { setup.optimizer = optimizers().build(config.optimizer, diagnostics, setup.model, setup.total_steps); });
-  check_targets(setup, diagnostics);
+  check_targets(setup);
   diagnostics.throw_if_any();
-  check_batch(setup, diagnostics);
+  check_batch(setup);
   diagnostics.throw_if_any();
   setup.resolved = diagnostics.resolved();
   return setup;
+}
+
+Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema, const Normalization& normalization) {
+  DataConfig& config = setup.config.data;
+  const std::optional<double> fraction = fraction_of(config.validation, setup.diagnostics);
+  const bool divided = split == "train" || (split == "validation" && fraction);
+  const ConfigNode node = divided ? config.train : split == "validation" ? config.validation : split == "test" ? config.test : ConfigNode();
+  if (node.is_null())
+    fail(ErrorKind::config, {.where = "data." + split, .message = "the config has no such rows", .hint = "splits are train, validation and test"});
+  Dataset data = DataReader(config, setup.source, setup.root, setup.diagnostics).read(node, &schema);
+  if (divided && fraction) {
+    RowSplit parts = split_rows(data, *fraction, static_cast<uint64_t>(setup.config.seed));
+    data = split == "train" ? std::move(parts.train) : std::move(parts.validation);
+  }
+  return normalized(std::move(data), normalization);
 }
 
 std::string output_dir_of(const TrainSource& source) {

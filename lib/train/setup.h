@@ -33,6 +33,9 @@ struct RunData {
 };
 
 struct Setup {
+  TrainSource source;
+  ConfigNode root;                // as written, files and arguments together
+  Diagnostics diagnostics;
   TrainConfig config;
   ConfigNode resolved;            // all that was read, defaults included: write_yaml of it reproduces the run
   std::string output_dir;
@@ -46,6 +49,11 @@ struct Setup {
 // Reads the config, the data files and builds everything. Throws ConfigError (also for layers that do not fit each
 // other, at the line of the layer), missing, data or io.
 Setup prepare(const TrainSource& source);
+
+// Only the config, the model and the loss; for a run whose data is known from its checkpoints.
+Setup prepare_model(const TrainSource& source);
+// One split (train, validation, test), read and normalised as a run has done. Throws config when the config has none.
+Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema, const Normalization& normalization);
 
 // The output_dir alone: cheap, to say something at once. "" when the config has other errors.
 std::string output_dir_of(const TrainSource& source);

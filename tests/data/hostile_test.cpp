@@ -12,7 +12,7 @@ namespace {
 
 // `text` with one to four bytes changed, removed, doubled or cut off behind, chosen by `seed`.
 std::string damaged(std::string text, uint64_t seed) {
-  const Key key = random_key(seed);
+  const RandomKey key = random_key(seed);
   for (uint64_t i = 0; i <= random_bits(key, 0) % 4 && !text.empty(); ++i) {
     const size_t at = random_bits(key, 3 * i + 1) % text.size();
     const uint32_t byte = random_bits(key, 3 * i + 2);

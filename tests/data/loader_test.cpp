@@ -2,30 +2,12 @@
 #include "data/loader.h"
 
 #include <algorithm>
-#include <atomic>
-#include <cstdlib>
-#include <new>
 #include <stdexcept>
 
 #include "helpers.h"
+#include "support/allocations.h"
 
 using namespace nnx;
-
-// Every allocation of this test program is counted, those of the loader's thread too.
-namespace {
-std::atomic<int64_t> allocation_count{0};
-}
-[[gnu::noinline]] void* operator new(size_t bytes) {
-  allocation_count.fetch_add(1, std::memory_order_relaxed);
-  if (void* p = std::malloc(bytes ? bytes : 1)) return p;
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
-  allocation_count.fetch_add(1, std::memory_order_relaxed);
-  return std::malloc(bytes ? bytes : 1);
-}
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
 
 namespace {
 
@@ -122,13 +104,13 @@ TEST_CASE("loader: the cursor may jump while the thread is busy") {
 TEST_CASE("loader: steady epochs allocate nothing, though the caller holds the last two batches") {
   Loader loader(test::numbered_rows(3000, 4), {.batch_size = 7, .drop_last = false}, 2);
   Batch current = loader.next(), previous;
-  const int64_t buffers = Buffer::allocations(), all = allocation_count;
+  const int64_t buffers = Buffer::allocations(), all = test::allocations();
   for (int64_t i = 0; i < 3 * loader.batches_per_epoch(); ++i) {
     previous = current;
     current = loader.next();
   }
   CHECK(Buffer::allocations() == buffers);
-  CHECK(allocation_count == all);
+  CHECK(test::allocations() == all);
   std::vector<Batch> kept;
   for (int i = 0; i < 20; ++i) kept.push_back(loader.next());
   CHECK(Buffer::allocations() > buffers);  // the counter does count

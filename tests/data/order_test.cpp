@@ -10,18 +10,18 @@
 using namespace nnx;
 
 TEST_CASE("threefry2x32 gives the vectors of Random123") {
-  CHECK(threefry2x32({0, 0}, 0, 0) == Key{0x6b200159, 0x99ba4efe});
-  CHECK(threefry2x32({0xffffffff, 0xffffffff}, 0xffffffff, 0xffffffff) == Key{0x1cb996fc, 0xbb002be7});
-  CHECK(threefry2x32({0x13198a2e, 0x03707344}, 0x243f6a88, 0x85a308d3) == Key{0xc4923a9c, 0x483df7a0});
+  CHECK(threefry2x32({0, 0}, 0, 0) == RandomKey{0x6b200159, 0x99ba4efe});
+  CHECK(threefry2x32({0xffffffff, 0xffffffff}, 0xffffffff, 0xffffffff) == RandomKey{0x1cb996fc, 0xbb002be7});
+  CHECK(threefry2x32({0x13198a2e, 0x03707344}, 0x243f6a88, 0x85a308d3) == RandomKey{0xc4923a9c, 0x483df7a0});
 }
 
 TEST_CASE("keys, fold_in, split and bits are those of JAX") {
-  const Key zero = random_key(0);
-  CHECK(fold_in(zero, 0) == Key{1797259609, 2579123966});
-  CHECK(fold_in(zero, 5) == Key{1524306142, 1887795613});
-  CHECK(fold_in(random_key(42), 4) == Key{2954079971, 3276725750});
-  CHECK(split_key(zero, 3) == Key{2467461003, 3840466878});
-  CHECK(random_key(0x123456789abcdef0) == Key{0x12345678, 0x9abcdef0});
+  const RandomKey zero = random_key(0);
+  CHECK(fold_in(zero, 0) == RandomKey{1797259609, 2579123966});
+  CHECK(fold_in(zero, 5) == RandomKey{1524306142, 1887795613});
+  CHECK(fold_in(random_key(42), 4) == RandomKey{2954079971, 3276725750});
+  CHECK(split_key(zero, 3) == RandomKey{2467461003, 3840466878});
+  CHECK(random_key(0x123456789abcdef0) == RandomKey{0x12345678, 0x9abcdef0});
   const uint32_t bits[] = {4070199207, 4202968722, 1427181096, 2012915765, 2447653815};
   for (uint64_t i = 0; i < 5; ++i) CHECK(random_bits(zero, i) == bits[i]);
   const uint32_t bits_1701[] = {1111271205, 2679469115, 974515252};
@@ -40,7 +40,7 @@ TEST_CASE("permutations are those of jax.random.permutation") {
 
 TEST_CASE("a permutation of more than one round is the stable sort by the bits of each") {
   constexpr int64_t n = 5000;  // ceil(3 ln 5000 / ln 2^32) = 2 rounds
-  Key key = epoch_key(7, 3);
+  RandomKey key = epoch_key(7, 3);
   std::vector<uint32_t> expected(n);
   for (uint32_t i = 0; i < n; ++i) expected[i] = i;
   for (int round = 0; round < 2; ++round) {
@@ -57,7 +57,7 @@ TEST_CASE("a permutation of more than one round is the stable sort by the bits o
 
 TEST_CASE("a split is a partition, in file order, the same for the same seed") {
   const Dataset data = test::numbered_rows(100, 3);
-  const Split split = split_rows(data, 0.1, 5);
+  const RowSplit split = split_rows(data, 0.1, 5);
   REQUIRE(split.validation.rows == 10);
   REQUIRE(split.train.rows == 90);
   std::set<int32_t> seen;

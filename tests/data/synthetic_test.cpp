@@ -21,7 +21,7 @@ bool same_bytes(const Buffer& a, const Buffer& b) {
 
 TEST_CASE("synthetic: features are the uniform numbers of the seed's first key") {
   const Dataset data = make_synthetic({.rows = 50, .features = 20, .classes = 3, .seed = 7});
-  const nnx::Key key = split_key(random_key(7), 0);
+  const nnx::RandomKey key = split_key(random_key(7), 0);
   double sum = 0;
   for (int64_t r = 0; r < 50; ++r) {
     for (int64_t j = 0; j < 20; ++j) {

@@ -1,26 +1,11 @@
 // Running a kernel allocates nothing of ours: operator new is counted.
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "kernels/loop_support.h"
 #include "kernels/matmul.h"
 #include "ops/all.h"
 #include "ops/attrs.h"
-
-namespace {
-std::atomic<int64_t> allocations{0};
-}
-
-void* operator new(size_t bytes) {
-  ++allocations;
-  if (void* p = std::malloc(bytes)) return p;
-  throw std::bad_alloc();
-}
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
+#include "support/allocations.h"
 
 namespace nnx::kernels {
 namespace {
@@ -29,9 +14,9 @@ int64_t allocations_of(const Kernel& kernel, std::vector<void*> args) {
   const BufferRef scratch = Buffer::allocate(kernel.scratch_bytes() + 64);
   args.push_back(scratch->data());
   kernel.run(args.data());   // oneDNN and OpenMP set themselves up
-  const int64_t before = allocations;
+  const int64_t before = test::allocations();
   for (int i = 0; i < 3; ++i) kernel.run(args.data());
-  return allocations - before;
+  return test::allocations() - before;
 }
 
 }  // namespace

@@ -219,7 +219,7 @@ TEST_CASE("random bits are those of the key and the element's index") {
                    .code = {{second ? "threefry2x32.1" : "threefry2x32.0", {0, 1, 2, 3}, DType::u32}}, .outputs = {{4, {1}}}};
     run_kernel(*make_fused_loop(loop, 1), {&key[0], &key[1], x0.data(), x1.data(), y.data()});
     for (size_t i = 0; i < 35; ++i) {
-      const Key words = threefry2x32({key[0], key[1]}, x0[i], x1[i]);
+      const RandomKey words = threefry2x32({key[0], key[1]}, x0[i], x1[i]);
       CHECK(y[i] == (second ? words.lo : words.hi));
     }
   }

@@ -322,3 +322,24 @@ TEST_CASE("values are restored when a call throws") {
   CHECK(error_of([&] { guarded(model, zeros({1, 3}) - 1.0); }) == "loss: expected finite values, got a NaN or infinity");
   CHECK(model->w.get().to_vector<float>() == w);
 }
+
+TEST_CASE("filters come back from their text") {
+  const Path kernel = parse_path("blocks.0.kernel"), key = parse_path("dropout.rngs.key");
+  const std::string none, dropout = "dropout";
+  const LeafInfo param{kernel, LoRAParam::static_kind(), none}, rng{key, RngKey::static_kind(), dropout};
+  struct Row { Filter filter; bool param, rng; };
+  const std::vector<Row> rows = {{of<Param>, true, false}, {of<LoRAParam> || tag("dropout"), true, true},
+                                 {of<RngState> && !path("dropout.**"), false, false}, {re("blocks\\.[0-9]+\\.kernel"), true, false},
+                                 {path("blocks.*.kern*"), true, false}, {path("**.key"), false, true}, {nothing(), false, false},
+                                 {rest, true, true}, {!(of<Param> || (of<RngKey> && tag("x"))), false, true}};
+  for (const Row& row : rows) {
+    CAPTURE(row.filter.to_string());
+    const Filter again = parse_filter(row.filter.to_string());
+    CHECK(again.to_string() == row.filter.to_string());
+    CHECK(row.filter.matches(param) == row.param);
+    CHECK(row.filter.matches(rng) == row.rng);
+    CHECK(again.matches(param) == row.param);
+    CHECK(again.matches(rng) == row.rng);
+  }
+  CHECK(error_of([] { parse_filter("Parm"); }).ends_with("got 'Parm'; did you mean 'Param'?"));
+}

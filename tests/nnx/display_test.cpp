@@ -51,7 +51,7 @@ Ref<Net> make_net() {
   net->blocks = {make<Dense>(3, 4), make<Dense>(4, 4)};
   net->head = net->blocks[1];
   net->seen = BatchStat(array<float>({1, 2, 3, 4, 5, 6, 7, std::numeric_limits<float>::quiet_NaN()}, {2, 4}));
-  net->rngs = make<RngStream>("dropout", random::key(3));
+  net->rngs = make<RngStream>("dropout", array<uint32_t>({4146000001u, 3}, {2}));
   net->self_reference = net;
   return net;
 }
@@ -72,7 +72,7 @@ constexpr const char* expected_display =
   rate: 0.25
   rngs: RngStream  # RngState 2 (12 B)
     count: RngCount u32[] 4 B  tag dropout  [0]
-    key: RngKey u32[2] 8 B  tag dropout  [0, 3]
+    key: RngKey u32[2] 8 B  tag dropout  [4146000001, 3]
     tag: 'dropout'
   seen: BatchStat f32[2,4] 32 B  mean 4 std 2 min 1 max 7, 1 NON-FINITE
   self_reference: ↪ Net (the root)

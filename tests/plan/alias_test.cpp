@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "counting_new.h"
+#include "support/allocations.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
 #include "random_graphs.h"

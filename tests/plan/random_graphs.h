@@ -8,12 +8,14 @@ namespace nnx::test {
 
 class Dice {
  public:
-  explicit Dice(uint64_t seed) : key_(random_key(seed)) {}
-  int64_t below(int64_t n) { return static_cast<int64_t>(random_bits(key_, next_++) % static_cast<uint64_t>(n)); }
-  float uniform() { return static_cast<float>(random_bits(key_, next_++) >> 8) * 0x1p-24f; }
+  explicit Dice(uint64_t seed) : seed_(seed) {}
+  int64_t below(int64_t n) {
+    return static_cast<int64_t>(random_bits(random_key(seed_), next_++) % static_cast<uint64_t>(n));
+  }
+  float uniform() { return static_cast<float>(random_bits(random_key(seed_), next_++) >> 8) * 0x1p-24f; }
 
  private:
-  Key key_;
+  uint64_t seed_;
   uint64_t next_ = 0;
 };
 

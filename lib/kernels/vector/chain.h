@@ -3,6 +3,8 @@
 // adds, multiplies and divisions, would be bound by that.
 #pragma once
 
+#include <utility>
+
 #include "kernels/vector/math.h"
 #include "kernels/vector/table.h"
 
@@ -11,46 +13,54 @@ namespace {
 
 constexpr int chain_width = lanes == 16 ? 8 : 4;   // vectors in flight; baseline and AVX2 have 16 registers
 
-// The vectors of one operand: consecutive, or one for all.
+// The running values. Only constant indices: an array indexed in a loop would live in memory.
+template <int width>
+struct Running {
+  F v[width];
+};
 template <int width, class Op>
-inline void with_operand(F (&acc)[width], const float* p, int64_t step, int64_t n, Op op) {
+inline void each(Running<width>& acc, Op op) {
+  [&]<int... w>(std::integer_sequence<int, w...>) { ((acc.v[w] = op(acc.v[w], w)), ...); }(std::make_integer_sequence<int, width>{});
+}
+
+// An operand's vector number w: consecutive, or one for all. With width 1 there may be fewer than `lanes` elements.
+template <int width>
+inline F operand(const float* p, int64_t step, int w, int64_t n) {
+  if (width == 1) return step == 0 ? load(p) : load_upto(p, n);
+  return load(p + w * lanes * step);
+}
+
+template <int width, class Op>
+inline void with_operand(Running<width>& acc, const float* p, int64_t step, int64_t n, Op op) {
   if (step == 0) {
     const F x = load(p);
-#pragma GCC unroll 8
-    for (int w = 0; w < width; ++w) acc[w] = op(acc[w], x);
-  } else if (width > 1 || n == lanes) {
-#pragma GCC unroll 8
-    for (int w = 0; w < width; ++w) acc[w] = op(acc[w], load(p + w * lanes));
+    each(acc, [&](F a, int) { return op(a, x); });
   } else {
-    acc[0] = op(acc[0], load_part(p, n));
+    each(acc, [&](F a, int w) { return op(a, operand<width>(p, 1, w, n)); });
   }
 }
 template <int width, class Op>
-inline void with_product(F (&acc)[width], const float* p, int64_t p_step, const float* q, int64_t q_step, int64_t n, Op op) {
-  F product[width];
-#pragma GCC unroll 8
-  for (int w = 0; w < width; ++w) product[w] = width == 1 && p_step != 0 ? load_upto(p, n) : load(p + w * lanes * p_step);
-  with_operand(product, q, q_step, n, [](F a, F b) { return a * b; });
-#pragma GCC unroll 8
-  for (int w = 0; w < width; ++w) acc[w] = op(acc[w], product[w]);
+inline void with_product(Running<width>& acc, const ChainLink& link, const float* x, const float* y, int64_t n, Op op) {
+  each(acc, [&](F a, int w) { return op(a, operand<width>(x, link.x_step, w, n) * operand<width>(y, link.y_step, w, n)); });
+}
+template <int width>
+inline void divide_quotient(Running<width>& acc, const ChainLink& link, const float* x, const float* y, int64_t n) {
+  each(acc, [&](F a, int w) { return operand<width>(x, link.x_step, w, n) / operand<width>(y, link.y_step, w, n) / a; });
 }
 template <int width, class Op>
-inline void with_none(F (&acc)[width], Op op) {
-#pragma GCC unroll 8
-  for (int w = 0; w < width; ++w) acc[w] = op(acc[w]);
+inline void with_none(Running<width>& acc, Op op) {
+  each(acc, [&](F a, int) { return op(a); });
 }
 
 // `width` vectors at element i; with width 1, the n <= lanes elements there.
 template <int width>
-inline void chain_block(const ChainCall& c, int64_t i, int64_t n) {
-  F acc[width];
-  const float* start = c.start + i * c.start_step;
-#pragma GCC unroll 8
-  for (int w = 0; w < width; ++w) acc[w] = width == 1 ? load_upto(start, c.start_step == 0 ? lanes : n) : load(start + w * lanes * c.start_step);
+[[gnu::always_inline]] inline void chain_block(const ChainCall c, int64_t i, int64_t n) {
+  Running<width> acc;
+  each(acc, [&](F, int w) { return operand<width>(c.start + i * c.start_step, c.start_step, w, n); });
   for (int k = 0; k < c.count; ++k) {
     const ChainLink& link = c.links[k];
-    const float* x = link.x + i * link.x_step;
-    const float* y = link.y + i * link.y_step;
+    const float* x = link.x + (i & -link.x_step);
+    const float* y = link.y + (i & -link.y_step);
     switch (link.op) {
       case ChainOp::add: with_operand(acc, x, link.x_step, n, [](F a, F b) { return a + b; }); break;
       case ChainOp::sub: with_operand(acc, x, link.x_step, n, [](F a, F b) { return a - b; }); break;
@@ -65,21 +75,24 @@ inline void chain_block(const ChainCall& c, int64_t i, int64_t n) {
       case ChainOp::sqrt: with_none(acc, [](F a) { return sqrt(a); }); break;
       case ChainOp::rsqrt: with_none(acc, [](F a) { return 1.0f / sqrt(a); }); break;
       case ChainOp::square: with_none(acc, [](F a) { return a * a; }); break;
-      case ChainOp::add_product: with_product(acc, x, link.x_step, y, link.y_step, n, [](F a, F b) { return a + b; }); break;
-      case ChainOp::sub_product: with_product(acc, x, link.x_step, y, link.y_step, n, [](F a, F b) { return a - b; }); break;
-      case ChainOp::reverse_sub_product: with_product(acc, x, link.x_step, y, link.y_step, n, [](F a, F b) { return b - a; }); break;
+      case ChainOp::add_product: with_product(acc, link, x, y, n, [](F a, F b) { return a + b; }); break;
+      case ChainOp::sub_product: with_product(acc, link, x, y, n, [](F a, F b) { return a - b; }); break;
+      case ChainOp::reverse_sub_product: with_product(acc, link, x, y, n, [](F a, F b) { return b - a; }); break;
+      case ChainOp::reverse_div_quotient: divide_quotient(acc, link, x, y, n); break;
     }
   }
-#pragma GCC unroll 8
-  for (int w = 0; w < width; ++w) {
-    if (width == 1) store_upto<float>(c.out + i, acc[0], n);
-    else store<float>(c.out + i + w * lanes, acc[w]);
-  }
+  each(acc, [&](F a, int w) {
+    if (width == 1) store_upto<float>(c.out + i, a, n);
+    else store<float>(c.out + i + w * lanes, a);
+    return a;
+  });
 }
 
-inline void run_chain(const ChainCall& c) {
+inline void run_chain(const ChainCall& call) {
+  const ChainCall c = call;   // by value: nothing that is stored can change it
   int64_t i = 0;
   for (; i + chain_width * lanes <= c.n; i += chain_width * lanes) chain_block<chain_width>(c, i, lanes);
+  for (; i + 2 * lanes <= c.n; i += 2 * lanes) chain_block<2>(c, i, lanes);
   for (; i < c.n; i += lanes) chain_block<1>(c, i, c.n - i < lanes ? c.n - i : lanes);
 }
 

@@ -35,10 +35,11 @@ struct VectorEntry {
 
 constexpr int vector_bytes = 64;   // readable behind an operand of step 0, in every table
 
-// A chain of f32 ops on a running value a (vector/chain.h): a + x, a - x, x - a, ..., a + x y, a - x y, x y - a.
+// A chain of f32 ops on a running value a (vector/chain.h): a + x, a - x, x - a, ..., a + x y, a - x y,
+// x y - a, (x / y) / a.
 enum class ChainOp : uint8_t {
   add, sub, reverse_sub, mul, div, reverse_div, maximum, minimum, negative, abs, sqrt, rsqrt, square,
-  add_product, sub_product, reverse_sub_product,
+  add_product, sub_product, reverse_sub_product, reverse_div_quotient,
 };
 struct ChainLink {
   ChainOp op = ChainOp::add;

@@ -1,0 +1,186 @@
+#include "train/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "base/error.h"
+#include "kernels/matmul.h"
+#include "nnx/summary.h"
+
+namespace nnx {
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+// The value below which `share` of `sorted` lies.
+double quantile(const std::vector<double>& sorted, double share) {
+  return sorted.at(static_cast<size_t>(share * static_cast<double>(sorted.size() - 1)));
+}
+
+// What the processor can do: the best of many products of two matrices. They fit its caches, and each takes so little
+// time that on a busy machine some run without an interruption.
+class PeakMeter {
+ public:
+  explicit PeakMeter(int threads)
+      : kernel_(kernels::make_matmul({.m = n, .n = n, .k = n, .lhs = {0, n, 1}, .rhs = {0, n, 1}, .out = {0, n, 1}}, threads)),
+        scratch_(Buffer::allocate(std::max<size_t>(kernel_->scratch_bytes(), 1))) {
+    for (BufferRef& matrix : matrices_) {
+      matrix = Buffer::allocate(static_cast<size_t>(n * n) * sizeof(float));
+      std::fill_n(matrix->as<float>(), n * n, 0.5f);
+    }
+    measure();   // first touch, and threads awake
+    best_ = 0;
+  }
+
+  void measure() {
+    void* const arguments[] = {matrices_[0]->data(), matrices_[1]->data(), matrices_[2]->data(), scratch_->data()};
+    const double until = now() + 0.04;
+    for (double begin = now(); begin < until; begin = now()) {
+      kernel_->run(arguments);
+      best_ = std::max(best_, 2e-9 * static_cast<double>(n * n * n) / (now() - begin));
+    }
+  }
+  double gflops() const { return best_; }
+
+ private:
+  static constexpr int64_t n = 384;
+  kernels::KernelPtr kernel_;
+  BufferRef matrices_[3], scratch_;
+  double best_ = 0;
+};
+
+// Up to `count` different full batches.
+std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count) {
+  LoaderOptions options = setup.config.data.loader;
+  options.drop_last = true;
+  Loader loader(setup.data.train, options, static_cast<uint64_t>(setup.config.seed));
+  std::vector<BatchArrays> batches;
+  for (int64_t i = 0; i < std::min(count, loader.batches_per_epoch()); ++i)
+    batches.push_back(arrays_of(loader.next(), setup.data.train));
+  return batches;
+}
+
+class Bench {
+ public:
+  explicit Bench(Setup& setup)
+      : step_(setup.model, setup.optimizer, setup.loss), batches_(gather_batches(setup, 8)) {
+    train(setup.model);
+  }
+
+  // Seconds of one step.
+  double run_step() {
+    const size_t at = static_cast<size_t>(done_++) % batches_.size();
+    const double begin = now();
+    const BatchResult result = step_(batches_[at].x, batches_[at].y);
+    const double seconds = now() - begin;
+    const double loss = result.loss / static_cast<double>(result.count);
+    if (first_losses_.size() < batches_.size()) {
+      first_losses_.push_back(loss);
+      last_losses_.push_back(loss);
+    }
+    last_losses_[at] = loss;
+    return seconds;
+  }
+
+  double first_loss() const { return mean_of(first_losses_); }
+  double last_loss() const { return mean_of(last_losses_); }
+  const TrainStep& step() const { return step_; }
+  int64_t batch_size() const { return batches_[0].x.dim(0); }
+
+ private:
+  static double mean_of(const std::vector<double>& values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  }
+
+  TrainStep step_;
+  std::vector<BatchArrays> batches_;
+  std::vector<double> first_losses_, last_losses_;   // by batch
+  int64_t done_ = 0;
+};
+
+// The times of one block in ms, sorted: of `steps` steps, or of as many as fit `seconds` when that is 0.
+std::vector<double> time_block(Bench& bench, int64_t steps, double seconds) {
+  bench.run_step();   // the caches are the step's again
+  std::vector<double> times;
+  const double until = now() + seconds;
+  while (steps > 0 ? std::ssize(times) < steps : times.size() < 4 || now() < until) times.push_back(1e3 * bench.run_step());
+  std::ranges::sort(times);
+  return times;
+}
+
+void time_blocks(Bench& bench, const BenchOptions& options, PeakMeter& peak, BenchResult& result) {
+  std::vector<double> all;
+  for (int block = 0; block < options.blocks; ++block) {
+    peak.measure();
+    const int64_t steps = options.steps > 0 ? std::max<int64_t>(options.steps / options.blocks, 1) : 0;
+    const std::vector<double> times = time_block(bench, steps, options.seconds / options.blocks);
+    all.insert(all.end(), times.begin(), times.end());
+    result.block_ms.push_back(quantile(times, 0.5));
+  }
+  peak.measure();
+  std::ranges::sort(all);
+  result.steps = static_cast<int64_t>(all.size());
+  result.p10 = quantile(all, 0.1);
+  result.p90 = quantile(all, 0.9);
+  result.min = all.front();
+  std::vector<double> medians = result.block_ms;
+  std::ranges::sort(medians);
+  result.ms = quantile(medians, 0.5);
+}
+
+}  // namespace
+
+BenchResult bench(Setup& setup, const BenchOptions& options) {
+  BenchResult result;
+  result.threads = kernels::max_threads();
+  result.isa = kernels::isa_name();
+  result.library = kernels::library_name();
+  PeakMeter peak(result.threads);
+  Bench bench(setup);
+  result.batch_size = bench.batch_size();
+  result.first_ms = 1e3 * bench.run_step();
+  const double warm_until = now() + options.warm_up_seconds;
+  for (int i = 0; i < 5 || now() < warm_until; ++i) bench.run_step();
+  time_blocks(bench, options, peak, result);
+
+  const PlanReport& report = bench.step().plan()->report();
+  for (const StepReport& step : report.steps) result.fallback_steps += step.fallback;
+  result.plan_steps = static_cast<int64_t>(report.steps.size());
+  result.arena_bytes = static_cast<int64_t>(report.arena_bytes);
+  result.live_bytes = static_cast<int64_t>(report.live_bytes);
+  result.samples_per_second = static_cast<double>(result.batch_size) / result.ms * 1e3;
+  result.gflop = report.flops * 1e-9;
+  result.gflops = result.gflop / result.ms * 1e3;
+  result.peak_gflops = peak.gflops();
+  result.peak_share = result.gflops / result.peak_gflops;
+  result.loss_before = bench.first_loss();
+  result.loss_after = bench.last_loss();
+  return result;
+}
+
+std::string to_string(const BenchResult& r) {
+  const auto row = [](std::string_view name, const std::string& text) { return fmt::format("{:<12} {}\n", name, text); };
+  return row("machine", fmt::format("{} threads, {}, {}", r.threads, r.isa, r.library)) +
+         row("step", fmt::format("{:.4f} ms (p10 {:.4f}, p90 {:.4f}, min {:.4f}) over {} steps in {} blocks", r.ms, r.p10, r.p90,
+                                 r.min, grouped(r.steps), r.block_ms.size())) +
+         row("first step", fmt::format("{:.1f} ms, compiling included", r.first_ms)) +
+         row("samples/s", fmt::format("{} (batch {})", grouped(static_cast<int64_t>(r.samples_per_second)), r.batch_size)) +
+         row("of f32 peak", fmt::format("{:.1f} % ({:.4f} GFLOP a step, {:.1f} of {:.1f} GFLOP/s)", 100 * r.peak_share, r.gflop,
+                                        r.gflops, r.peak_gflops)) +
+         row("plan", fmt::format("{} steps, {} on reference kernels, arena {} bytes (alive at once {})", r.plan_steps,
+                                 r.fallback_steps, grouped(r.arena_bytes), grouped(r.live_bytes))) +
+         row("loss", fmt::format("{:.4f} before, {:.4f} after", r.loss_before, r.loss_after));
+}
+
+TrainStep compiled_train_step(Setup& setup) {
+  train(setup.model);
+  TrainStep step(setup.model, setup.optimizer, setup.loss);
+  const std::vector<BatchArrays> batches = gather_batches(setup, 1);
+  step(batches[0].x, batches[0].y);
+  return step;
+}
+
+}  // namespace nnx

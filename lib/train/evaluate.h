@@ -1,0 +1,66 @@
+// Evaluation of a model on a whole dataset, and of a finished run on one of its splits.
+//
+//   const Metrics m = Evaluation(model, loss, validation, 64)();
+//   const EvalReport report = evaluate_run({.run = "runs/mlp", .split = "test"});
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "checkpoint/checkpoint.h"
+#include "train/metrics.h"
+#include "train/setup.h"
+
+namespace nnx {
+
+// Evaluation mode for as long as it lives; training mode afterwards.
+class EvalMode {
+ public:
+  explicit EvalMode(Ref<Layer> model);
+  ~EvalMode();
+  EvalMode(const EvalMode&) = delete;
+  EvalMode& operator=(const EvalMode&) = delete;
+
+ private:
+  Ref<Layer> model_;
+};
+
+// Every row of `data` once, in order. Made once, because it keeps compiled code and reads ahead.
+class Evaluation {
+ public:
+  Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size);
+  Metrics operator()();
+
+ private:
+  Ref<Layer> model_;
+  EvalStep step_;
+  Loader loader_;
+  bool classification_;
+};
+
+struct EvalRequest {
+  std::filesystem::path run;
+  std::string split = "test";                 // train, validation, test
+  std::vector<std::string> arguments = {};    // overrides of the run's config
+};
+
+struct EvalReport {
+  int64_t step = 0;
+  std::string split;
+  int64_t rows = 0;
+  Metrics metrics;
+  std::vector<std::string> notes = {};        // checkpoints that were passed over, and why
+};
+
+// Loads the newest whole checkpoint of the run, without touching its directory. Throws what prepare throws, missing when
+// there is no checkpoint, and config for a split that the config does not have.
+EvalReport evaluate_run(const EvalRequest& request);
+std::string to_json(const EvalReport& report);
+
+// Puts the values of a checkpoint into a model and an optimizer (or none). Throws ErrorKind::data naming `where` when it
+// is a checkpoint of another model: something is missing, left over, or of another type.
+void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer, const std::string& where);
+
+}  // namespace nnx

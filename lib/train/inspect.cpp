@@ -1,0 +1,161 @@
+#include "train/inspect.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "nnx/display.h"
+#include "nnx/summary.h"
+#include "nnx/tabulate.h"
+
+namespace nnx {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+constexpr const char* optimizer_partition = "opt_state";
+
+int64_t step_from(const std::string& text) {
+  int64_t step = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+  if (error != std::errc() || end != text.data() + text.size() || step < 0)
+    fail(ErrorKind::usage, {.where = "--step", .expected = "a step or 'best'", .got = in_quotes(text)});
+  return step;
+}
+
+Checkpoint read_step(CheckpointStore& store, const fs::path& run, const std::string& step, std::vector<std::string>& notes) {
+  if (step == "best") {
+    if (const auto best = store.best()) return store.read(*best);
+    fail(ErrorKind::missing, {.where = run.string(), .message = "no checkpoint is marked as the best",
+                              .hint = "a run without validation marks none"});
+  }
+  if (!step.empty()) return store.read(step_from(step));
+  if (auto found = store.newest(notes)) return std::move(*found);
+  fail(ErrorKind::missing, {.where = run.string(), .message = "there is no checkpoint here"});
+}
+
+std::vector<std::string> leaf_row(const Path& path, const StateLeaf& leaf) {
+  const Type& type = leaf.value.type();
+  return {"  " + to_string(path), std::string(leaf.kind->name), type.to_string(), summarize(leaf.value).to_string(),
+          byte_text(type.bytes())};
+}
+
+std::string partition_text(const std::string& name, const State& state) {
+  std::vector<std::vector<std::string>> rows{{"  path", "kind", "type", "values", "bytes"}};
+  for (const auto& [path, leaf] : state) rows.push_back(leaf_row(path, leaf));
+  return fmt::format("{}: {} leaves, {} elements, {}\n{}\n", name, state.size(), grouped(state.elements()),
+                     byte_text(state.bytes()), align_columns(rows, 4));
+}
+
+json to_json(const Amounts& amounts) {
+  json out = json::object();
+  for (const auto& [kind, amount] : amounts) out[kind] = {{"elements", amount.elements}, {"bytes", amount.bytes}};
+  return out;
+}
+
+json to_json(const Path& path, const StateLeaf& leaf) {
+  const Type& type = leaf.value.type();
+  const ArraySummary s = summarize(leaf.value);
+  json out = {{"path", to_string(path)},
+              {"kind", leaf.kind->name},
+              {"dtype", name_of(type.dtype)},
+              {"shape", std::vector<int64_t>(type.shape.begin(), type.shape.end())},
+              {"elements", s.elements},
+              {"bytes", type.bytes()},
+              {"mean", s.mean},
+              {"std", s.std},
+              {"min", s.min},
+              {"max", s.max},
+              {"non_finite", s.non_finite}};
+  if (!leaf.tag.empty()) out["tag"] = leaf.tag;
+  return out;
+}
+
+json to_json(const State& state) {
+  json leaves = json::array();
+  for (const auto& [path, leaf] : state) leaves.push_back(to_json(path, leaf));
+  return {{"elements", state.elements()}, {"bytes", state.bytes()}, {"leaves", std::move(leaves)}};
+}
+
+json to_json(const TableRow& row) {
+  json variables = json::array();
+  for (const TableRow::Held& held : row.variables) {
+    json variable = {{"name", held.name}};
+    if (held.shared_with.empty()) variable["type"] = held.type;
+    else variable["shared_with"] = held.shared_with;
+    variables.push_back(std::move(variable));
+  }
+  return {{"path", row.path}, {"type", row.type}, {"variables", std::move(variables)}, {"amounts", to_json(row.amounts)}};
+}
+
+}  // namespace
+
+Inspection inspect(const fs::path& run, const std::string& step) {
+  if (!fs::exists(run))
+    fail(ErrorKind::missing, {.where = run.string(), .message = "there is no such run directory"});
+  Inspection out;
+  out.run = run;
+  if (fs::exists(run / "MANIFEST.json")) {
+    if (!step.empty())
+      fail(ErrorKind::usage, {.where = "--step", .message = fmt::format("{} is one checkpoint already", in_quotes(run.string()))});
+    out.directory = run;
+    out.checkpoint = read_checkpoint(run);
+  } else {
+    CheckpointStore store(run, "", {.read_only = true});
+    out.checkpoint = read_step(store, run, step, out.notes);
+    out.directory = store.directory_of(out.checkpoint.step);
+  }
+  std::vector<State> parts;
+  for (const auto& [name, state] : out.checkpoint.partitions)
+    if (name != optimizer_partition) parts.push_back(state);
+  out.model = State::merge(parts);
+  return out;
+}
+
+std::string to_text(const Inspection& in, bool color) {
+  std::string text = fmt::format("{}: step {}\n\nGraphDef\n", in.directory.string(), grouped(in.checkpoint.step));
+  text += display(in.checkpoint.graphdef, in.model, {.color = color, .values = false}) + "\nState\n";
+  for (const auto& [name, state] : in.checkpoint.partitions) text += partition_text(name, state);
+  return text + "Layers\n" + tabulate(in.checkpoint.graphdef, in.model).to_string();
+}
+
+std::string to_json(const Inspection& in) {
+  const Tabulation table = tabulate(in.checkpoint.graphdef, in.model);
+  json partitions = json::object(), layers = json::array();
+  for (const auto& [name, state] : in.checkpoint.partitions) partitions[name] = to_json(state);
+  for (const TableRow& row : table.rows) layers.push_back(to_json(row));
+  const auto parsed = [](const std::string& text) { return text.empty() ? json() : json::parse(text); };
+  return json{{"run", in.run.string()},
+              {"checkpoint", in.directory.string()},
+              {"step", in.checkpoint.step},
+              {"graphdef", parsed(in.checkpoint.graphdef.to_json())},
+              {"partitions", std::move(partitions)},
+              {"layers", std::move(layers)},
+              {"totals", to_json(table.totals)},
+              {"progress", parsed(in.checkpoint.progress)},
+              {"environment", parsed(in.checkpoint.environment)},
+              {"notes", in.notes}}
+      .dump(1);
+}
+
+std::string to_json(const PlanReport& report) {
+  json steps = json::array();
+  for (const StepReport& s : report.steps)
+    steps.push_back({{"kernel", s.kernel}, {"ops", s.ops}, {"result", s.result}, {"flops", s.flops}, {"bytes", s.bytes},
+                     {"threads", s.threads}, {"fallback", s.fallback}, {"in_place", s.aliased}});
+  return json{{"steps", std::move(steps)},
+              {"threads", report.threads},
+              {"flops", report.flops},
+              {"bytes", report.bytes},
+              {"arena_bytes", report.arena_bytes},
+              {"live_bytes", report.live_bytes},
+              {"constant_bytes", report.constant_bytes},
+              {"input_bytes", report.input_bytes},
+              {"output_bytes", report.output_bytes},
+              {"copied_aliases", report.copied_aliases}}
+      .dump(1);
+}
+
+}  // namespace nnx

@@ -1,0 +1,33 @@
+// What a run has learned and what its training step runs, as text for people and as JSON for programs.
+//
+//   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step, or a checkpoint directory
+//   to_text(seen);   to_json(seen);
+//
+// A checkpoint is read without the code of the model: its GraphDef and States are enough. Nothing on disk is changed, also
+// while another process trains.
+#pragma once
+
+#include <filesystem>
+
+#include "checkpoint/checkpoint.h"
+#include "plan/plan.h"
+
+namespace nnx {
+
+struct Inspection {
+  std::filesystem::path run, directory;   // of the checkpoint
+  Checkpoint checkpoint;
+  State model;                            // all partitions but the optimizer's
+  std::vector<std::string> notes;         // checkpoints that were refused, and why
+};
+
+// Throws ErrorKind::missing when there is no such run or step, usage for a step that is none, and what reading throws.
+Inspection inspect(const std::filesystem::path& run, const std::string& step = "");
+
+// The GraphDef as a tree, the State by partition, and the table of layers.
+std::string to_text(const Inspection& inspection, bool color = false);
+std::string to_json(const Inspection& inspection);
+
+std::string to_json(const PlanReport& report);
+
+}  // namespace nnx

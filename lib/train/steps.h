@@ -1,0 +1,53 @@
+// The two compiled functions of a run: one step of training, and one batch of evaluation.
+//
+//   const TrainStep step = make_train_step(loss);
+//   const StepResult r = step(model, optimizer, x, y);     // loss and right predictions of the batch, and the rate used
+//
+// A step whose loss or gradients are not finite throws ErrorKind::numeric naming the tensor, and changes nothing.
+#pragma once
+
+#include <functional>
+
+#include "data/loader.h"
+#include "nn/losses.h"
+#include "optim/optimizer.h"
+
+namespace nnx {
+
+struct BatchResult {
+  double loss = 0;       // the sum over examples
+  double correct = 0;    // how many predictions are right
+  int64_t count = 0;     // examples
+  float learning_rate = 0;
+};
+
+// A batch as Arrays that share its Buffers.
+struct BatchArrays {
+  Array x, y, weight;
+};
+BatchArrays arrays_of(const Batch& batch, const Dataset& data);
+
+// Both keep compiled code, which copies share.
+class TrainStep {
+ public:
+  TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss);
+  // x f32 [batch, ...], y as the loss wants it.
+  BatchResult operator()(const Array& x, const Array& y) const { return run_(x, y); }
+  const Plan* plan() const { return plan_(); }   // of the last step; null before the first
+
+ private:
+  std::function<BatchResult(const Array&, const Array&)> run_;
+  std::function<const Plan*()> plan_;
+};
+
+class EvalStep {
+ public:
+  EvalStep(Ref<Layer> model, const Loss& loss);
+  // Rows of weight 0 count for nothing. The model must be in evaluation mode.
+  BatchResult operator()(const BatchArrays& batch) const { return run_(batch); }
+
+ private:
+  std::function<BatchResult(const BatchArrays&)> run_;
+};
+
+}  // namespace nnx
