@@ -1,6 +1,9 @@
 // A model with every dtype, empty and scalar shapes, sharing and random state; checkpoints of it; directories of tests.
 #pragma once
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -125,10 +128,13 @@ inline std::string difference(const Checkpoint& a, const Checkpoint& b) {
   return "";
 }
 
+// In memory where there is such a place: the tests write thousands of files.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    std::string name = (fs::temp_directory_path() / "nnx-checkpoint-XXXXXX").string();
+    const fs::path memory = "/dev/shm";
+    const fs::path parent = ::access(memory.c_str(), W_OK | X_OK) == 0 ? memory : fs::temp_directory_path();
+    std::string name = (parent / "nnx-checkpoint-XXXXXX").string();
     if (!::mkdtemp(name.data())) fail(ErrorKind::io, {.where = name, .message = "cannot be made"});
     path = name;
   }
