@@ -10,6 +10,8 @@ namespace nnx::kernels {
 namespace {
 
 constexpr int64_t short_row = 64;   // rows shorter than this are run together as one block
+constexpr int64_t long_row = 512;   // rows up to this too, where nothing but repeating operands is needed for it
+constexpr int64_t longest_tile = 1024;
 constexpr int64_t l1_bytes = 32 * 1024;
 constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
 
@@ -84,9 +86,34 @@ void order_outer_dimensions(Strided& s, size_t inputs, const std::vector<LoopOut
   }
 }
 
+// The length after which strides repeat themselves, being 0 on the leading dimensions and dense on the others; or 0.
+int64_t period_of(const std::vector<int64_t>& dims, const std::vector<int64_t>& strides) {
+  int64_t dense = 1;
+  size_t d = dims.size();
+  for (; d > 0 && strides[d - 1] == dense; --d) dense *= dims[d - 1];
+  const bool repeats = std::all_of(strides.begin(), strides.begin() + static_cast<long>(d), [](int64_t st) { return st == 0; });
+  return d > 0 && d < dims.size() && repeats ? dense : 0;
+}
+
+bool is_dense(const std::vector<int64_t>& dims, const std::vector<int64_t>& strides) {
+  int64_t dense = 1;
+  for (size_t d = dims.size(); d-- > 0; dense *= dims[d]) {
+    if (strides[d] != dense) return false;
+  }
+  return true;
+}
+
+// Whether the whole space can be one block at no cost: every operand is dense, a scalar, or repeats within a tile.
+bool only_repeats(const Strided& s) {
+  return std::all_of(s.strides.begin(), s.strides.end(), [&](const auto& st) {
+    const int64_t period = period_of(s.dims, st);
+    return (period > 0 && period <= longest_tile) || is_dense(s.dims, st) || std::all_of(st.begin(), st.end(), [](int64_t x) { return x == 0; });
+  });
+}
+
 LoopSpace make_space(const Strided& s) {
   LoopSpace space;
-  const bool flat = s.dims.size() > 1 && s.dims.back() < short_row;
+  const bool flat = s.dims.size() > 1 && (s.dims.back() < short_row || (s.dims.back() <= long_row && only_repeats(s)));
   const size_t outer = flat ? 0 : s.dims.size() - 1;
   space.outer.assign(s.dims.begin(), s.dims.begin() + static_cast<long>(outer));
   space.block.assign(s.dims.begin() + static_cast<long>(outer), s.dims.end());
@@ -105,6 +132,7 @@ Walk make_walk(const LoopSpace& space, const std::vector<int64_t>& strides) {
     w.linear = w.linear && w.block[d] == dense;
     dense *= space.block[d];
   }
+  if (w.block.size() > 1) w.period = period_of(space.block, w.block);
   return w;
 }
 
@@ -276,6 +304,18 @@ void choose_split(LoopProgram& p, int threads) {
 
 // ---- memory of a thread: single vectors, tiles (shared by registers that do not live at once), sums, pointers
 
+// Tiles of about `wish` elements; a multiple of the longest period, and of whole vectors where that can be had.
+void choose_tile(LoopProgram& p, int64_t wish) {
+  p.tile = wish / tile_unit * tile_unit;
+  const auto note = [&](const Walk& w) { p.period = w.period <= longest_tile ? std::max(p.period, w.period) : p.period; };
+  for (const ProgramInput& in : p.inputs) note(in.walk);
+  for (const ProgramOutput& o : p.outputs) note(o.cell);
+  if (p.period == 0) return;
+  for (int64_t t = p.period; t <= longest_tile; t += p.period) {
+    if (t == p.period || (t <= std::max(wish, p.period) && (t % 16 == 0 || p.tile % 16 != 0))) p.tile = t;
+  }
+}
+
 void place_registers(LoopProgram& p) {
   std::vector<int> last_use(p.registers.size(), -1);
   for (size_t i = 0; i < p.steps.size(); ++i) {
@@ -299,13 +339,15 @@ void place_registers(LoopProgram& p) {
     in.last_use = last_use[reg];
     if (in.key || p.registers[reg].level != Level::tile) continue;
     ++operands;
-    if (!in.walk.linear) take_slot(reg, 0);
+    if (in.walk.linear) continue;
+    if (in.walk.period > 0) last_use[reg] = static_cast<int>(p.steps.size());   // laid out once, to stay
+    take_slot(reg, 0);
   }
   for (size_t i = 0; i < p.steps.size(); ++i) {
     if (p.steps[i].level == Level::tile) take_slot(static_cast<size_t>(p.steps[i].out), static_cast<int>(i));
   }
   for (const ProgramStep& step : p.steps) operands += step.level == Level::tile;   // at most: most results share places
-  p.tile = std::clamp<int64_t>(l1_bytes / 4 / std::max<int64_t>(1, operands), 512, 1024) / tile_unit * tile_unit;
+  choose_tile(p, std::clamp<int64_t>(l1_bytes / 4 / std::max<int64_t>(1, operands), 512, longest_tile));
   int64_t next_single = 0;
   const int64_t tiles_at = static_cast<int64_t>(singles) * vector_bytes;
   for (size_t r = 0; r < p.registers.size(); ++r) {
@@ -326,7 +368,7 @@ void place_registers(LoopProgram& p) {
   p.direct_at = static_cast<size_t>(bytes);
   bytes = align(bytes + static_cast<int64_t>(p.steps.size()));
   p.offsets_at = static_cast<size_t>(bytes);
-  bytes = align(bytes + static_cast<int64_t>((p.inputs.size() + 4 * p.outputs.size() + p.steps.size() + 8) * sizeof(int64_t)));
+  bytes = align(bytes + static_cast<int64_t>((p.inputs.size() + 5 * p.outputs.size() + p.steps.size() + 8) * sizeof(int64_t)));
   p.thread_bytes = static_cast<size_t>(bytes);
   int64_t shared = 0;
   for (ProgramOutput& o : p.outputs) {

@@ -1,7 +1,7 @@
 // A FusedLoop made ready to run: operands classified, registers placed, tiles and threads chosen. Private to kernels/.
 //
-// The space is a list of outer dimensions around one block; the block is the last dimension, or, where that is short, the
-// whole space in row-major order. A tile is a run of the block at one outer index. A register has a level: it is computed
+// The space is a list of outer dimensions around one block; the block is the last dimension, or, where that is short or
+// every operand simply repeats with it, the whole space in row-major order. A tile is a run of the block at one outer index. A register has a level: it is computed
 // once a run (the operands are scalars), once an outer index, or for each tile; the first two are single vectors that a
 // loop reads with step 0.
 #pragma once
@@ -26,6 +26,7 @@ struct Walk {
   std::vector<int64_t> outer, block;   // strides
   bool linear = false;                 // consecutive over the block
   bool constant = false;               // does not move over the block
+  int64_t period = 0;                  // not 0: walks the last elements of the block, as many, again and again
 };
 
 struct ProgramRegister {
@@ -85,6 +86,7 @@ struct LoopProgram {
   size_t first_outer_step = 0, first_tile_step = 0;
   std::vector<ProgramOutput> outputs;
   int64_t tile = 1024;
+  int64_t period = 0;            // not 0: tiles start at multiples of it, and operands with a period are laid out once
   bool tiles_outermost = false;  // all outer indices of one tile before the next: column sums stay in L1
   bool reduces = false;
   bool outer_steps = false;      // something has Level::outer

@@ -52,7 +52,7 @@ void gather_run(const T* from, int64_t stride, T* to, int64_t n) {
 }
 
 template <class T>
-void gather(const LoopSpace& space, const Walk& walk, const void* base, int64_t begin, int64_t n, void* to) {
+void gather_block(const LoopSpace& space, const Walk& walk, const void* base, int64_t begin, int64_t n, void* to) {
   for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
     gather_run(static_cast<const T*>(base) + offset, walk.block.back(), static_cast<T*>(to) + position, count);
   });
@@ -112,6 +112,7 @@ class LoopThread {
     cell_at_ = take(p.outputs.size());
     sum_cell_ = take(p.outputs.size());
     sum_rows_ = take(p.outputs.size());
+    sum_length_ = take(p.outputs.size());
     index_at_ = take(p.steps.size());
     outputs_ = args + p.inputs.size();
     direct_ = memory_ + p.direct_at;
@@ -135,7 +136,8 @@ class LoopThread {
     }
     if (begin >= end || std::count(space.outer.begin(), space.outer.end(), 0) > 0) return;
     const int64_t tiles = (end - begin + p_.tile - 1) / p_.tile;
-    const int64_t tile = std::min(p_.tile, ((end - begin + tiles - 1) / tiles + 127) / 128 * 128);   // even, whole blocks
+    // Even tiles of whole blocks of vectors, unless operands repeat with the tile.
+    const int64_t tile = p_.period > 0 ? p_.tile : std::min(p_.tile, ((end - begin + tiles - 1) / tiles + 127) / 128 * 128);
     start();
     if (p_.tiles_outermost) {
       for (int64_t b = begin; b < end; b += tile) {
@@ -159,6 +161,18 @@ class LoopThread {
       else if (p_.registers[r].level == Level::run) broadcast_single(args_[in.reg], p_.registers[r].size, pointers_[r]);
     }
     run_steps(0, p_.first_outer_step, 0, 0);
+    for (const ProgramInput& in : p_.inputs) {
+      if (repeats(in)) gather(in, args_[in.reg], 0, std::min(p_.tile, p_.space.block_size));
+    }
+  }
+
+  // Laid out once: every tile reads the same elements.
+  bool repeats(const ProgramInput& in) const { return !in.key && in.walk.period > 0 && p_.period % in.walk.period == 0; }
+
+  void gather(const ProgramInput& in, const void* base, int64_t begin, int64_t n) {
+    const auto r = static_cast<size_t>(in.reg);
+    if (p_.registers[r].size == 1) gather_block<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+    else gather_block<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
   }
 
   template <class Body>
@@ -209,12 +223,11 @@ class LoopThread {
   void do_tile(int64_t begin, int64_t n) {
     for (const ProgramInput& in : p_.inputs) {
       const auto r = static_cast<size_t>(in.reg);
-      if (in.key || p_.registers[r].level != Level::tile) continue;
+      if (in.key || p_.registers[r].level != Level::tile || repeats(in)) continue;
       const int64_t size = p_.registers[r].size;
       void* base = at(args_[in.reg], input_at_[in.reg], size);
       if (in.walk.linear) pointers_[r] = at(base, begin, size);
-      else if (size == 1) gather<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
-      else gather<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+      else gather(in, base, begin, n);
     }
     run_steps(p_.first_tile_step, p_.steps.size(), begin, n);
     // A reduction may read an input where it lies: it comes before the stores, one of which may overwrite that input.
@@ -335,6 +348,7 @@ class LoopThread {
       if (out.as_double) return add_to_sums(o, values, n, cell_at_[o] + begin);
       return combine(o, values, n, cell_at_[o] + begin);
     }
+    if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0) return add_to_sums(o, values, n, 0);
     for_each_run(p_.space.block, out.cell.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
       if (out.cell.block.back() == 0) reduce_run(o, values + position * size, count, cell_at_[o] + offset);
       else combine(o, values + position * size, count, cell_at_[o] + offset);
@@ -378,7 +392,7 @@ class LoopThread {
   // Sums of the same cells over consecutive rows are kept in float for a while.
   void add_to_sums(size_t o, const void* values, int64_t n, int64_t cell) {
     const ProgramOutput& out = p_.outputs[o];
-    if (sum_rows_[o] == block_sum_rows || (sum_rows_[o] > 0 && sum_cell_[o] != cell)) flush_sums(o);
+    if (sum_rows_[o] == block_sum_rows || (sum_rows_[o] > 0 && (sum_cell_[o] != cell || sum_length_[o] != n))) flush_sums(o);
     VectorCall call;
     call.out = memory_ + out.block_sums_at;
     call.n = n;
@@ -386,7 +400,7 @@ class LoopThread {
     if (sum_rows_[o]++ == 0) {
       std::memcpy(call.out, values, static_cast<size_t>(n) * 4);
       sum_cell_[o] = cell;
-      sum_length_ = n;
+      sum_length_[o] = n;
       return;
     }
     call.in[0] = call.out;
@@ -397,7 +411,8 @@ class LoopThread {
   void flush_sums(size_t o) {
     if (sum_rows_[o] == 0) return;
     const ProgramOutput& out = p_.outputs[o];
-    combine(o, memory_ + out.block_sums_at, sum_length_, sum_cell_[o]);
+    const int64_t row = out.cell.period > 0 ? out.cell.period : sum_length_[o];   // a tile may hold several rows
+    for (int64_t i = 0; i < sum_length_[o]; i += row) combine(o, memory_ + out.block_sums_at + 4 * i, std::min(row, sum_length_[o] - i), sum_cell_[o]);
     sum_rows_[o] = 0;
   }
 
@@ -415,9 +430,9 @@ class LoopThread {
   int64_t* output_at_;
   int64_t* cell_at_;
   int64_t* index_at_;
-  int64_t* sum_cell_;     // which cells the block of sums belongs to, and how many rows are in it
+  int64_t* sum_cell_;     // which cells the block of sums belongs to, how many rows are in it, and of what length
   int64_t* sum_rows_;
-  int64_t sum_length_ = 0;   // all blocks of sums have the length of the current tile
+  int64_t* sum_length_;
 };
 
 // Cells [begin, end) of one reduction: partial sums in order of threads, then the result's type.

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "nnx/summary.h"
+#include "ops/ops.h"
+
 namespace nnx {
 namespace {
 
@@ -35,6 +38,12 @@ std::string variables_text(const TableRow& row) {
   std::string text;
   for (const TableRow::Held& held : row.variables)
     text += fmt::format("{}{} {}", text.empty() ? "" : ", ", held.name, held.type.empty() ? "↪ " + held.shared_with : held.type);
+  return text;
+}
+
+std::string types_text(const std::vector<Type>& types) {
+  std::string text;
+  for (const Type& type : types) text += (text.empty() ? "" : ", ") + type.to_string();
   return text;
 }
 
@@ -73,16 +82,21 @@ Amount Tabulation::total() const {
 }
 
 std::string Tabulation::to_string() const {
+  const bool with_calls = std::ranges::any_of(rows, [](const TableRow& row) { return row.call.has_value(); });
   std::vector<std::string> header{"path", "type", "variables"};
+  if (with_calls) header.insert(header.end(), {"inputs", "outputs", "FLOPs"});
   for (const auto& [kind, count] : totals) header.push_back(kind);
   std::vector<std::vector<std::string>> cells{header};
-  const auto add_row = [&](std::vector<std::string> row, const Amounts& amounts) {
+  const auto add_row = [&](std::vector<std::string> row, const std::optional<CallRecord>& call, const Amounts& amounts) {
+    if (with_calls && call)
+      row.insert(row.end(), {types_text(call->inputs), types_text(call->outputs), grouped(static_cast<int64_t>(call->flops))});
+    row.resize(with_calls ? 6 : 3);
     for (const auto& [kind, count] : totals) row.push_back(amounts.contains(kind) ? amounts.at(kind).to_string() : "");
     cells.push_back(std::move(row));
   };
-  for (const TableRow& row : rows) add_row({row.path, row.type, variables_text(row)}, row.amounts);
-  add_row({"Total", "", ""}, totals);
-  return align_columns(cells, 3) + fmt::format("{} in all\n", total().to_string());
+  for (const TableRow& row : rows) add_row({row.path, row.type, variables_text(row)}, row.call, row.amounts);
+  add_row({"Total"}, {}, totals);
+  return align_columns(cells, with_calls ? 5 : 3) + fmt::format("{} in all\n", total().to_string());
 }
 
 Tabulation tabulate(const GraphDef& graphdef, const State& state) {
@@ -95,6 +109,16 @@ Tabulation tabulate(const GraphDef& graphdef, const State& state) {
 Tabulation tabulate_of(ModuleBase& module) {
   const Split parts = split_states(module, {});
   return tabulate(parts.graphdef, parts.states[0]);
+}
+
+Tabulation tabulate_of(ModuleBase& module, const std::vector<Type>& inputs) {
+  CallArguments arguments;
+  for (const Type& type : inputs) arguments.push_back(zeros(type.shape, type.dtype));
+  const std::map<std::string, CallRecord> records = record_calls(module, arguments);
+  Tabulation table = tabulate_of(module);
+  for (TableRow& row : table.rows)
+    if (const auto found = records.find(row.path); found != records.end()) row.call = found->second;
+  return table;
 }
 
 }  // namespace nnx

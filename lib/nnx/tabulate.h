@@ -12,7 +12,10 @@
 // - All kinds of random state are one column, and a key is one element, as in Flax.
 #pragma once
 
+#include <optional>
+
 #include "nnx/functional.h"
+#include "nnx/probe.h"
 #include "nnx/tree.h"
 
 namespace nnx {
@@ -26,6 +29,7 @@ struct TableRow {
   std::string path, type;                 // the root's path is "."
   std::vector<Held> variables = {};       // in flatten order; random state is left out
   Amounts amounts = {};
+  std::optional<CallRecord> call = {};    // see tabulate with inputs
 };
 
 struct Tabulation {
@@ -38,6 +42,9 @@ struct Tabulation {
 Tabulation tabulate(const GraphDef& graphdef, const State& state);
 Tabulation tabulate_of(ModuleBase& module);
 template <class T> Tabulation tabulate(const Ref<T>& module) { return tabulate_of(*module); }
+// Also what goes in and out of each Module and its FLOPs, by one call on zeros of these types (see nnx/probe.h).
+Tabulation tabulate_of(ModuleBase& module, const std::vector<Type>& inputs);
+template <class T> Tabulation tabulate(const Ref<T>& module, const std::vector<Type>& inputs) { return tabulate_of(*module, inputs); }
 
 // Lines of cells, each column as wide as its widest cell; the first row is the header and is underlined. Columns from
 // `first_right` on are aligned to the right.

@@ -2,12 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 
 #include "nnx/display.h"
 #include "nnx/summary.h"
-#include "nnx/tabulate.h"
+#include "train/environment.h"
 
 namespace nnx {
 namespace {
@@ -34,6 +35,30 @@ Checkpoint read_step(CheckpointStore& store, const fs::path& run, const std::str
   if (!step.empty()) return store.read(step_from(step));
   if (auto found = store.newest(notes)) return std::move(*found);
   fail(ErrorKind::missing, {.where = run.string(), .message = "there is no checkpoint here"});
+}
+
+// One row as the model takes it: the features of the run's data.
+Type input_of(const Checkpoint& checkpoint, const std::string& where) {
+  const DataSchema schema = parse_environment(checkpoint.environment, where).schema;
+  std::vector<int64_t> shape{1};
+  shape.insert(shape.end(), schema.feature_shape.begin(), schema.feature_shape.end());
+  return {DType::f32, Shape(std::span<const int64_t>(shape))};
+}
+
+// What goes in and out of the layers, by a call of the model that the run's config describes; a note where that fails.
+void add_calls(Inspection& in, const fs::path& run) {
+  if (!fs::exists(run / "config.yaml")) return;
+  try {
+    const Setup setup = prepare_model({.files = {(run / "config.yaml").string()}});
+    eval(setup.model);
+    const Tabulation called = tabulate(setup.model, {input_of(in.checkpoint, in.directory.string())});
+    for (TableRow& row : in.layers.rows) {
+      const auto same = std::ranges::find_if(called.rows, [&](const TableRow& r) { return r.path == row.path && r.type == row.type; });
+      if (same != called.rows.end()) row.call = same->call;
+    }
+  } catch (const Error& error) {
+    in.notes.push_back(fmt::format("no shapes and FLOPs of layers: {}", error.what()));
+  }
 }
 
 std::vector<std::string> leaf_row(const Path& path, const StateLeaf& leaf) {
@@ -87,7 +112,19 @@ json to_json(const TableRow& row) {
     else variable["shared_with"] = held.shared_with;
     variables.push_back(std::move(variable));
   }
-  return {{"path", row.path}, {"type", row.type}, {"variables", std::move(variables)}, {"amounts", to_json(row.amounts)}};
+  json out = {{"path", row.path}, {"type", row.type}, {"variables", std::move(variables)}, {"amounts", to_json(row.amounts)}};
+  if (row.call) {
+    const auto texts = [](const std::vector<Type>& types) {
+      std::vector<std::string> list;
+      for (const Type& type : types) list.push_back(type.to_string());
+      return list;
+    };
+    out["inputs"] = texts(row.call->inputs);
+    out["outputs"] = texts(row.call->outputs);
+    out["calls"] = row.call->calls;
+    out["flops"] = row.call->flops;
+  }
+  return out;
 }
 
 }  // namespace
@@ -111,6 +148,8 @@ Inspection inspect(const fs::path& run, const std::string& step) {
   for (const auto& [name, state] : out.checkpoint.partitions)
     if (name != optimizer_partition) parts.push_back(state);
   out.model = State::merge(parts);
+  out.layers = tabulate(out.checkpoint.graphdef, out.model);
+  add_calls(out, out.directory == run ? run / ".." / ".." : run);
   return out;
 }
 
@@ -118,14 +157,13 @@ std::string to_text(const Inspection& in, bool color) {
   std::string text = fmt::format("{}: step {}\n\nGraphDef\n", in.directory.string(), grouped(in.checkpoint.step));
   text += display(in.checkpoint.graphdef, in.model, {.color = color, .values = false}) + "\nState\n";
   for (const auto& [name, state] : in.checkpoint.partitions) text += partition_text(name, state);
-  return text + "Layers\n" + tabulate(in.checkpoint.graphdef, in.model).to_string();
+  return text + "Layers, for a batch of one\n" + in.layers.to_string();
 }
 
 std::string to_json(const Inspection& in) {
-  const Tabulation table = tabulate(in.checkpoint.graphdef, in.model);
   json partitions = json::object(), layers = json::array();
   for (const auto& [name, state] : in.checkpoint.partitions) partitions[name] = to_json(state);
-  for (const TableRow& row : table.rows) layers.push_back(to_json(row));
+  for (const TableRow& row : in.layers.rows) layers.push_back(to_json(row));
   const auto parsed = [](const std::string& text) { return text.empty() ? json() : json::parse(text); };
   return json{{"run", in.run.string()},
               {"checkpoint", in.directory.string()},
@@ -133,7 +171,7 @@ std::string to_json(const Inspection& in) {
               {"graphdef", parsed(in.checkpoint.graphdef.to_json())},
               {"partitions", std::move(partitions)},
               {"layers", std::move(layers)},
-              {"totals", to_json(table.totals)},
+              {"totals", to_json(in.layers.totals)},
               {"progress", parsed(in.checkpoint.progress)},
               {"environment", parsed(in.checkpoint.environment)},
               {"notes", in.notes}}

@@ -3,13 +3,15 @@
 //   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step, or a checkpoint directory
 //   to_text(seen);   to_json(seen);
 //
-// A checkpoint is read without the code of the model: its GraphDef and States are enough. Nothing on disk is changed, also
-// while another process trains.
+// A checkpoint is read without the code of the model: its GraphDef and States are enough. Where the run's config still
+// builds the model, the table of layers has shapes and FLOPs of a forward call, too. Nothing on disk is changed, also while
+// another process trains.
 #pragma once
 
 #include <filesystem>
 
 #include "checkpoint/checkpoint.h"
+#include "nnx/tabulate.h"
 #include "plan/plan.h"
 
 namespace nnx {
@@ -18,7 +20,8 @@ struct Inspection {
   std::filesystem::path run, directory;   // of the checkpoint
   Checkpoint checkpoint;
   State model;                            // all partitions but the optimizer's
-  std::vector<std::string> notes;         // checkpoints that were refused, and why
+  Tabulation layers;
+  std::vector<std::string> notes;         // checkpoints that were refused, what could not be told, and why
 };
 
 // Throws ErrorKind::missing when there is no such run or step, usage for a step that is none, and what reading throws.

@@ -154,7 +154,9 @@ void check_batch(Setup& setup) {
 }  // namespace
 
 Setup prepare_model(const TrainSource& source) {
-  Setup setup{.source = source, .root = load_config(source.files, source.arguments)};
+  Setup setup;
+  setup.source = source;
+  setup.root = load_config(source.files, source.arguments);
   Diagnostics& diagnostics = setup.diagnostics;
   TrainConfig& config = setup.config = read<TrainConfig>(setup.root, diagnostics);
   check_together(config, setup.root, diagnostics);

@@ -46,6 +46,24 @@ struct Net : Module<Net> {
   }
 };
 
+// Calls its layers one after the other, and counts.
+struct Chain : Module<Chain, Layer> {
+  std::vector<Ref<Layer>> layers;
+  Ref<Dense> last;
+  BatchStat calls;
+  Array operator()(const Array& x) override {
+    calls.set(calls.get() + 1.0);
+    Array y = x;
+    for (const Ref<Layer>& layer : layers) y = (*layer)(y);
+    return (*last)(y);
+  }
+  static void fields(auto& self, auto&& f) {
+    f("layers", self.layers);
+    f("last", self.last);
+    f("calls", self.calls);
+  }
+};
+
 Ref<Net> make_net() {
   auto net = make<Net>();
   net->blocks = {make<Dense>(3, 4), make<Dense>(4, 4)};
@@ -148,6 +166,30 @@ TEST_CASE("tabulate: rows add up to the totals, and everything is counted once")
     CHECK(sum.bytes == total.bytes);
   }
   CHECK(table.to_string() == expected_table);
+}
+
+TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model stays as it was") {
+  auto net = make<Chain>();
+  net->layers = {make<Dense>(3, 4), make<Dense>(4, 4)};
+  net->layers.push_back(net->layers[1]);   // called twice
+  net->last = make<Dense>(4, 2);           // of a type of its own: called without a probe
+  net->calls = BatchStat(zeros({}));
+  const Tabulation table = tabulate(net, {{DType::f32, {5, 3}}});
+  REQUIRE(table.rows.size() == 4);
+  CHECK(table.rows[0].call->outputs == std::vector<Type>{{DType::f32, {5, 2}}});
+  const TableRow* first = &table.rows[2];
+  CHECK(first->path == "layers.0");
+  CHECK(first->call->inputs == std::vector<Type>{{DType::f32, {5, 3}}});
+  CHECK(first->call->outputs == std::vector<Type>{{DType::f32, {5, 4}}});
+  CHECK(first->call->flops >= 2 * 5 * 3 * 4);         // the product, and a little for the bias
+  CHECK(first->call->flops <= 2 * 5 * 3 * 4 + 5 * 4);
+  CHECK(table.rows[3].call->calls == 2);
+  CHECK(table.rows[3].call->flops >= 2 * 2 * 5 * 4 * 4);
+  CHECK(table.rows[0].call->flops == table.rows[2].call->flops + table.rows[3].call->flops);
+  CHECK_FALSE(table.rows[1].call.has_value());
+  CHECK(table.to_string().find("f32[5,3]") != std::string::npos);
+  CHECK(net->calls.get().item<float>() == 0);
+  CHECK(as<Dense>(net->layers[0])->features == 4);    // no probe is left behind
 }
 
 TEST_CASE("summaries of every dtype, of nothing and of nothing finite") {

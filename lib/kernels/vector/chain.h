@@ -11,7 +11,7 @@
 namespace nnx::kernels {
 namespace {
 
-constexpr int chain_width = lanes == 16 ? 12 : 4;   // vectors in flight; baseline and AVX2 have 16 registers
+constexpr int chain_width = lanes == 16 ? 8 : 4;   // vectors in flight; baseline and AVX2 have 16 registers
 
 // The running values. Only constant indices: an array indexed in a loop would live in memory.
 template <int width>

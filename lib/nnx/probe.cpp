@@ -1,0 +1,116 @@
+#include "nnx/probe.h"
+
+#include "nnx/functional.h"
+#include "nnx/lifted.h"
+#include "nnx/rngs.h"
+#include "nnx/walk.h"
+
+namespace nnx {
+namespace {
+
+struct Recorder {
+  std::map<std::string, CallRecord> records;
+  double flops = 0;   // of all Modules without Modules inside that were called so far
+};
+
+void add_types(const CallValue& value, std::vector<Type>& out) {
+  if (const auto* array = std::get_if<Array>(&value.value)) out.push_back(array->type());
+  if (const auto* list = std::get_if<CallValue::List>(&value.value))
+    for (const CallValue& item : *list) add_types(item, out);
+  if (const auto* map = std::get_if<CallValue::Map>(&value.value))
+    for (const auto& [name, item] : *map) add_types(item, out);
+}
+
+// FLOPs of `module`, which has no Modules inside, for one Array; 0 for what else it may take or give.
+double flops_of(const Ref<ModuleBase>& module, const CallArguments& arguments) {
+  if (arguments.size() != 1 || !std::holds_alternative<Array>(arguments[0].value)) return 0;
+  const auto forward = jit([](Ref<ModuleBase> m, Array x) {
+    const CallValue result = m->call({x});
+    return std::holds_alternative<Array>(result.value) ? result.as<Array>() : x;
+  });
+  forward(clone(module), arguments[0].as<Array>());
+  return forward.plan()->report().flops;
+}
+
+// Stands where a Module stood, calls it and takes notes.
+class Probe final : public Module<Probe, Layer> {
+ public:
+  Probe() = default;
+  Probe(Ref<ModuleBase> module, std::string path, bool leaf, Recorder& recorder)
+      : inner(std::move(module)), path_(std::move(path)), leaf_(leaf), recorder_(&recorder) {}
+  Array operator()(const Array& x) override { return call({x}).as<Array>(); }
+  CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
+    const double before = recorder_->flops;
+    CallValue result = inner->call(arguments, keywords);
+    if (leaf_) recorder_->flops += flops_of(inner, arguments);
+    CallRecord& record = recorder_->records[path_];
+    if (record.calls++ == 0) {
+      add_types(CallValue(arguments), record.inputs);
+      add_types(result, record.outputs);
+    }
+    record.flops += recorder_->flops - before;
+    return result;
+  }
+  static void fields(auto& self, auto&& f) { f("inner", self.inner); }
+
+  Ref<ModuleBase> inner;
+
+ private:
+  std::string path_;
+  bool leaf_ = false;
+  Recorder* recorder_ = nullptr;
+};
+
+// The references of one Module to others; containers are walked through.
+class SlotCollector final : public FieldVisitor {
+ public:
+  void module(FieldName, RefSlot slot) override {
+    if (slot.module() && !dynamic_cast<RngStream*>(slot.module()) && !dynamic_cast<Rngs*>(slot.module())) slots.push_back(slot);
+  }
+  void variable(FieldName, Variable&) override {}
+  void array(FieldName, Array&) override {}
+  void number(FieldName, Number&) override {}
+  void attribute(FieldName, StaticRef) override {}
+  void begin(FieldName, ContainerRef&) override {}
+  void end() override {}
+
+  std::vector<RefSlot> slots;
+};
+
+std::vector<RefSlot> slots_of(ModuleBase& module) {
+  SlotCollector collector;
+  module.accept(collector);
+  return std::move(collector.slots);
+}
+
+// Puts `probe` into the slot unless the slot is for a type of its own.
+void try_assign(const RefSlot& slot, const std::shared_ptr<ModuleBase>& probe) {
+  try {
+    slot.assign(probe);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::structure) throw;
+  }
+}
+
+}  // namespace
+
+std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArguments& inputs) {
+  const Split parts = split_states(module, {});
+  const Ref<ModuleBase> copy(merge_states(parts.graphdef, parts.states));
+  const Flattened flat = flatten(*copy);
+  Recorder recorder;
+  std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;   // looked up, never walked
+  for (size_t i = 0; i < flat.modules.size(); ++i)
+    if (const auto& m = flat.modules[i]) {
+      const std::string path = flat.paths[i].empty() ? "." : to_string(flat.paths[i]);
+      probes[m.get()] = std::make_shared<Probe>(Ref<ModuleBase>(m), path, slots_of(*m).empty(), recorder);
+    }
+  for (const auto& m : flat.modules)
+    if (m)
+      for (const RefSlot& slot : slots_of(*m)) try_assign(slot, probes.at(slot.module()));
+  Probe& root = static_cast<Probe&>(*probes.at(copy.get()));
+  root.call(inputs);
+  return std::move(recorder.records);
+}
+
+}  // namespace nnx
