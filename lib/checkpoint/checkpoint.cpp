@@ -58,7 +58,8 @@ bool is_leftover(std::string_view name, const std::string& run_id) {
     if (dot == std::string_view::npos || !step_of(after.substr(0, dot))) return false;
     const std::string_view owner = after.substr(dot + 1);
     if (!owner.starts_with(run_id + ".") || owner.size() == run_id.size() + 1) return false;
-    return std::ranges::all_of(owner.substr(run_id.size() + 1), [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
+    return std::ranges::all_of(owner.substr(run_id.size() + 1),
+                               [](char c) { return (c >= '0' && c <= '9') || c == '-'; });
   }
   return false;
 }
@@ -79,7 +80,7 @@ void sweep(const Directory& parent, const std::string& run_id) {
     try {
       remove_work(parent, name);
     } catch (const Error& e) {
-      if (e.kind() != ErrorKind::data) throw;   // a link or a file: not ours after all
+      if (e.kind() != ErrorKind::data) throw;  // a link or a file: not ours after all
     }
   }
   parent.remove_file(best_new_name);
@@ -96,6 +97,12 @@ std::string set_aside(const Directory& parent, const std::string& name, const st
   return set_aside_as(parent, name, prefix + name);
 }
 
+std::string move_to_trash(const Directory& parent, int64_t step, const std::string& run_id) {
+  std::string to = work_name(trash, step, run_id, 0);
+  for (int i = 1; !parent.rename_new(step_name(step), to); ++i) to = work_name(trash, step, run_id, i);
+  return to;
+}
+
 std::string best_text(int64_t step) {
   const std::string name = step_name(step);
   return fmt::format("{} {:08x}\n", name, crc32_of(name));
@@ -106,7 +113,8 @@ std::optional<int64_t> read_best(const Directory& parent) {
   const FileBytes file = parent.read(best_name, std::nullopt, 64);
   const auto step = step_of(file.text().substr(0, file.text().find(' ')));
   if (!step || file.text() != best_text(*step))
-    fail(ErrorKind::data, {.where = parent.path_of(best_name), .message = "is damaged: it does not name a step with its CRC-32"});
+    fail(ErrorKind::data,
+         {.where = parent.path_of(best_name), .message = "is damaged: it does not name a step with its CRC-32"});
   return parent.contains(step_name(*step)) ? step : std::nullopt;
 }
 
@@ -116,59 +124,57 @@ bool is_whole(const Directory& parent, int64_t step, const std::string& run_id) 
   try {
     read_content(parent.open(step_name(step)), {.run_id = run_id, .step = step});
     return true;
-  } catch (const Error&) {
-    return false;
-  }
+  } catch (const Error&) { return false; }
 }
 
 bool has_manifest(const Directory& parent, int64_t step, const std::string& text) {
   try {
     return parent.open(step_name(step)).read(manifest_name, text.size()).text() == text;
-  } catch (const Error&) {
-    return false;
-  }
+  } catch (const Error&) { return false; }
 }
 
-// Puts the finished directory `work` in place. An equal checkpoint that is there already stays, unless `replace`: its last
-// attempt may not have reached the disk.
+// Puts the finished directory `work` in place. An equal checkpoint that is there already stays, unless `replace`: its
+// last attempt may not have reached the disk. Nothing is removed before the new one is durable.
 void publish(const Directory& parent, const std::string& work, int64_t step, const std::string& run_id,
              const std::string& manifest, bool replace) {
   const std::string name = step_name(step);
+  std::string old;
+  bool whole = true;
   if (!parent.rename_new(work, name)) {
-    const bool whole = is_whole(parent, step, run_id);
-    if (whole && !replace && has_manifest(parent, step, manifest)) {
-      remove_work(parent, work);
-    } else if (parent.exchange(work, name)) {   // now `work` is the old one
-      if (whole) remove_work(parent, work);
-      else set_aside_as(parent, work, ".bad." + name);
+    whole = is_whole(parent, step, run_id);
+    const bool equal = whole && !replace && has_manifest(parent, step, manifest);
+    if (equal || parent.exchange(work, name)) {
+      old = work;
     } else {
-      const std::string old = work_name(trash, step, run_id, 0);
-      if (whole) parent.rename_over(name, old);
-      else set_aside_as(parent, name, ".bad." + name);
+      old = move_to_trash(parent, step, run_id);
       parent.rename_over(work, name);
-      if (whole) remove_work(parent, old);
     }
   }
-  parent.sync();   // the commit
+  parent.sync();  // the commit
+  if (old.empty()) return;
+  if (whole) remove_work(parent, old);
+  else set_aside_as(parent, old, ".bad." + name);
 }
 
-void save_once(const Directory& parent, const EncodedCheckpoint& content, int64_t step, const std::string& run_id, bool replace) {
+// A finished directory that cannot be put in place stays for the next sweep: it may be the old content by then.
+void save_once(const Directory& parent, const EncodedCheckpoint& content, int64_t step, const std::string& run_id,
+               bool replace) {
   std::string work;
   std::optional<Directory> directory;
   for (int i = 0; !directory; ++i) {
     work = work_name(temporary, step, run_id, i);
     directory = parent.make(work);
   }
+  std::string manifest;
   try {
-    const std::string manifest = content.write(*directory);
-    publish(parent, work, step, run_id, manifest, replace);
+    manifest = content.write(*directory);
   } catch (...) {
     try {
-      remove_work(parent, work);   // gives the space back; the first error is the one to report
-    } catch (const Error&) {
-    }
+      remove_work(parent, work);  // gives the space back; the first error is the one to report
+    } catch (const Error&) {}
     throw;
   }
+  publish(parent, work, step, run_id, manifest, replace);
 }
 
 void retain(const Directory& parent, int64_t saved, const std::string& run_id, int keep) {
@@ -181,13 +187,9 @@ void retain(const Directory& parent, int64_t saved, const std::string& run_id, i
   // The new one is looked at once more before anything older goes.
   const Directory fresh = parent.open(step_name(saved));
   check_sizes(fresh, read_manifest(fresh, {.run_id = run_id, .step = saved}));
-  int number = 0;
   std::vector<std::string> victims;
-  for (const int64_t step : all) {
-    if (kept.contains(step)) continue;
-    victims.push_back(work_name(trash, step, run_id, number++));
-    parent.rename_over(step_name(step), victims.back());
-  }
+  for (const int64_t step : all)
+    if (!kept.contains(step)) victims.push_back(move_to_trash(parent, step, run_id));
   parent.sync();
   for (const std::string& victim : victims) remove_work(parent, victim);
 }
@@ -209,7 +211,8 @@ Checkpoint read_checkpoint(const std::filesystem::path& directory) { return read
 CheckpointStore::CheckpointStore(std::filesystem::path run_directory, std::string run_id, Options options)
     : run_(std::move(run_directory)), run_id_(std::move(run_id)), options_(options) {
   if (!is_run_id(run_id_) && !(options_.read_only && run_id_.empty()))
-    fail(ErrorKind::structure, {.where = "CheckpointStore", .expected = "a run id of letters, digits, - and _", .got = in_quotes(run_id_)});
+    fail(ErrorKind::structure,
+         {.where = "CheckpointStore", .expected = "a run id of letters, digits, - and _", .got = in_quotes(run_id_)});
 }
 
 std::filesystem::path CheckpointStore::directory_of(int64_t step) const { return run_ / folder / step_name(step); }
@@ -234,7 +237,7 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
   try {
     save_once(parent, content, checkpoint.step, run_id_, false);
   } catch (const SyncError&) {
-    save_once(parent, content, checkpoint.step, run_id_, true);   // all bytes again, from memory, to new files
+    save_once(parent, content, checkpoint.step, run_id_, true);  // all bytes again, from memory, to new files
   }
   retain(parent, checkpoint.step, run_id_, options_.keep);
 }
@@ -242,7 +245,8 @@ void CheckpointStore::save(const Checkpoint& checkpoint) {
 void CheckpointStore::mark_best(int64_t step) {
   const Directory parent = writable();
   if (!parent.contains(step_name(step)))
-    fail(ErrorKind::missing, {.where = parent.path_of(step_name(step)), .message = "there is no checkpoint of this step to mark as best"});
+    fail(ErrorKind::missing,
+         {.where = parent.path_of(step_name(step)), .message = "there is no checkpoint of this step to mark as best"});
   parent.remove_file(best_new_name);
   parent.write(best_new_name, best_text(step));
   parent.rename_over(best_new_name, best_name);
@@ -263,23 +267,21 @@ std::optional<Checkpoint> CheckpointStore::newest(std::vector<std::string>& note
   };
   try {
     read_best(*parent);
-  } catch (const Error& e) {
-    refuse(best_name, e);
-  }
+  } catch (const Error& e) { refuse(best_name, e); }
   const std::vector<std::string> names = parent->list();
   std::vector<int64_t> all = steps_in(names);
   for (; !all.empty(); all.pop_back()) {
     try {
       return read_content(parent->open(step_name(all.back())), {.run_id = run_id_, .step = all.back()});
-    } catch (const NewerFormat&) {
-      throw;
-    } catch (const Error& e) {
+    } catch (const NewerFormat&) { throw; } catch (const Error& e) {
       refuse(step_name(all.back()), e);
     }
   }
-  const bool existed = std::ranges::any_of(names, [](const std::string& name) { return name.starts_with("step-") || name.starts_with(".bad.step-"); });
+  const bool existed = std::ranges::any_of(
+      names, [](const std::string& name) { return name.starts_with("step-") || name.starts_with(".bad.step-"); });
   if (existed)
-    fail(ErrorKind::data, {.where = parent->path().string(), .message = "has checkpoints, but none of them is whole",
+    fail(ErrorKind::data, {.where = parent->path().string(),
+                           .message = "has checkpoints, but none of them is whole",
                            .hint = "remove this directory to start from the beginning"});
   return std::nullopt;
 }

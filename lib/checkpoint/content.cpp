@@ -12,8 +12,7 @@ namespace {
 
 constexpr uint64_t max_manifest = uint64_t{64} << 20;
 
-template <class T>
-std::optional<int64_t> first_non_finite(const Array& array) {
+template <class T> std::optional<int64_t> first_non_finite(const Array& array) {
   const std::span<const T> values = array.data<T>();
   const auto at = std::ranges::find_if(values, [](T v) { return !std::isfinite(v); });
   return at == values.end() ? std::nullopt : std::optional<int64_t>(at - values.begin());
@@ -23,8 +22,10 @@ std::optional<int64_t> first_non_finite(const Array& array) {
 void check_finite(const State& params, ErrorKind kind, const std::string& where) {
   for (const auto& [path, leaf] : params) {
     if (!leaf.value.concrete() || !is_floating(leaf.value.dtype())) continue;
-    const auto at = leaf.value.dtype() == DType::f32 ? first_non_finite<float>(leaf.value) : first_non_finite<double>(leaf.value);
-    if (at) fail(kind, {.where = where, .message = fmt::format("'{}' is not finite at element {}", to_string(path), *at)});
+    const auto at =
+        leaf.value.dtype() == DType::f32 ? first_non_finite<float>(leaf.value) : first_non_finite<double>(leaf.value);
+    if (at)
+      fail(kind, {.where = where, .message = fmt::format("'{}' is not finite at element {}", to_string(path), *at)});
   }
 }
 
@@ -34,17 +35,17 @@ FileBytes read_verified(const Directory& directory, const WrittenFile& file) {
   FileBytes out = directory.read(file.name, file.size);
   const uint32_t crc = crc32_of(out.bytes());
   if (crc != file.crc32)
-    fail(ErrorKind::data, {.where = directory.path_of(file.name), .expected = fmt::format("CRC-32 {:08x}", file.crc32),
-                           .got = fmt::format("{:08x}", crc), .hint = "its bytes were changed after it was written"});
+    fail(ErrorKind::data, {.where = directory.path_of(file.name),
+                           .expected = fmt::format("CRC-32 {:08x}", file.crc32),
+                           .got = fmt::format("{:08x}", crc),
+                           .hint = "its bytes were changed after it was written"});
   return out;
 }
 
 GraphDef read_graphdef(const FileBytes& file, const std::string& path) {
   try {
     return GraphDef::from_json(file.text());
-  } catch (const Error& e) {
-    fail(e.kind(), {.where = path, .message = e.what()});
-  }
+  } catch (const Error& e) { fail(e.kind(), {.where = path, .message = e.what()}); }
 }
 
 void check_names(const Directory& directory, const Manifest& manifest) {
@@ -53,9 +54,11 @@ void check_names(const Directory& directory, const Manifest& manifest) {
   };
   for (const std::string& name : directory.list())
     if (!named(name))
-      fail(ErrorKind::data, {.where = (directory.path() / in_quotes(name)).string(), .message = "is not part of the checkpoint"});
+      fail(ErrorKind::data,
+           {.where = (directory.path() / in_quotes(name)).string(), .message = "is not part of the checkpoint"});
   if (!named(graphdef_name))
-    fail(ErrorKind::data, {.where = directory.path_of(manifest_name), .message = fmt::format("does not name {}", graphdef_name)});
+    fail(ErrorKind::data,
+         {.where = directory.path_of(manifest_name), .message = fmt::format("does not name {}", graphdef_name)});
 }
 
 }  // namespace
@@ -65,14 +68,18 @@ EncodedCheckpoint::EncodedCheckpoint(const Checkpoint& checkpoint, std::string r
   if (checkpoint.step < 0) fail(ErrorKind::structure, {.where = "checkpoint", .message = "has a negative step"});
   for (const auto& [name, state] : checkpoint.partitions)
     if (!is_partition_name(name))
-      fail(ErrorKind::structure, {.where = "checkpoint", .expected = "a partition name of a-z, 0-9 and _", .got = in_quotes(name)});
+      fail(ErrorKind::structure,
+           {.where = "checkpoint", .expected = "a partition name of a-z, 0-9 and _", .got = in_quotes(name)});
   const auto params = checkpoint.partitions.find("params");
   if (params != checkpoint.partitions.end())
     check_finite(params->second, ErrorKind::numeric, fmt::format("checkpoint of step {}", checkpoint.step));
 }
 
 std::string EncodedCheckpoint::write(const Directory& directory) const {
-  Manifest manifest{.run_id = run_id_, .step = checkpoint_.step, .progress = checkpoint_.progress, .environment = checkpoint_.environment};
+  Manifest manifest{.run_id = run_id_,
+                    .step = checkpoint_.step,
+                    .progress = checkpoint_.progress,
+                    .environment = checkpoint_.environment};
   manifest.files.push_back(directory.write(graphdef_name, graphdef_));
   for (const auto& [name, state] : checkpoint_.partitions) {
     if (state.empty()) continue;
@@ -90,9 +97,12 @@ Manifest read_manifest(const Directory& directory, const Expected& expected) {
   const std::string path = directory.path_of(manifest_name);
   Manifest manifest = parse_manifest(directory.read(manifest_name, std::nullopt, max_manifest).text(), path);
   if (expected.step && manifest.step != *expected.step)
-    fail(ErrorKind::data, {.where = path, .expected = fmt::format("step {}", *expected.step), .got = std::to_string(manifest.step)});
+    fail(ErrorKind::data,
+         {.where = path, .expected = fmt::format("step {}", *expected.step), .got = std::to_string(manifest.step)});
   if (!expected.run_id.empty() && manifest.run_id != expected.run_id)
-    fail(ErrorKind::data, {.where = path, .expected = fmt::format("run {}", in_quotes(expected.run_id)), .got = in_quotes(manifest.run_id),
+    fail(ErrorKind::data, {.where = path,
+                           .expected = fmt::format("run {}", in_quotes(expected.run_id)),
+                           .got = in_quotes(manifest.run_id),
                            .hint = "this checkpoint belongs to another run"});
   return manifest;
 }
@@ -100,13 +110,15 @@ Manifest read_manifest(const Directory& directory, const Expected& expected) {
 void check_sizes(const Directory& directory, const Manifest& manifest) {
   for (const WrittenFile& file : manifest.files)
     if (const uint64_t size = directory.size_of(file.name); size != file.size)
-      fail(ErrorKind::data, {.where = directory.path_of(file.name), .expected = fmt::format("{} bytes", file.size), .got = std::to_string(size)});
+      fail(ErrorKind::data, {.where = directory.path_of(file.name),
+                             .expected = fmt::format("{} bytes", file.size),
+                             .got = std::to_string(size)});
 }
 
 Checkpoint read_content(const Directory& directory, const Expected& expected) {
   const Manifest manifest = read_manifest(directory, expected);
   check_names(directory, manifest);
-  check_sizes(directory, manifest);   // before anything large is read
+  check_sizes(directory, manifest);  // before anything large is read
   Checkpoint out{.step = manifest.step, .progress = manifest.progress, .environment = manifest.environment};
   for (const WrittenFile& file : manifest.files) {
     const std::string path = directory.path_of(file.name);

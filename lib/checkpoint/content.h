@@ -1,4 +1,5 @@
-// The content of one checkpoint directory: written file by file with the manifest last, read back with every byte verified.
+// The content of one checkpoint directory: written file by file with the manifest last, read back with every byte
+// verified.
 #pragma once
 
 #include "checkpoint/checkpoint.h"
@@ -21,7 +22,7 @@ class EncodedCheckpoint {
 };
 
 struct Expected {
-  std::string run_id = {};                 // empty accepts any
+  std::string run_id = {};  // empty accepts any
   std::optional<int64_t> step = {};
 };
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "nnx/strict_json.h"
 
@@ -62,8 +62,9 @@ bool is_checkpoint_file(std::string_view name) {
 
 std::string to_text(const Manifest& m) {
   const auto text = [](const std::string& value) { return dump_strict(value, manifest_name); };
-  std::string out = fmt::format("{{\n\"format_version\":{},\n\"run_id\":{},\n\"step\":{},\n\"progress\":{},\n\"environment\":{},\n",
-                                checkpoint_format, text(m.run_id), m.step, text(m.progress), text(m.environment));
+  std::string out =
+      fmt::format("{{\n\"format_version\":{},\n\"run_id\":{},\n\"step\":{},\n\"progress\":{},\n\"environment\":{},\n",
+                  checkpoint_format, text(m.run_id), m.step, text(m.progress), text(m.environment));
   out += "\"files\":[";
   for (size_t i = 0; i < m.files.size(); ++i)
     out += fmt::format("{}\n{{\"name\":{},\"size\":{},\"crc32\":\"{:08x}\"}}", i ? "," : "", text(m.files[i].name),

@@ -1,4 +1,5 @@
-// A Manifest is the file of a checkpoint that is written last and vouches for the others; its last line vouches for itself.
+// A Manifest is the file of a checkpoint that is written last and vouches for the others; its last line vouches for
+// itself.
 #pragma once
 
 #include <string>
@@ -24,7 +25,7 @@ struct Manifest {
   int64_t step = 0;
   std::string progress = {};
   std::string environment = {};
-  std::vector<WrittenFile> files = {};    // in the order they were written
+  std::vector<WrittenFile> files = {};  // in the order they were written
 };
 
 bool is_partition_name(std::string_view name);   // ^[a-z][a-z0-9_]{0,63}$

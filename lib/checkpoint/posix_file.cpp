@@ -1,8 +1,8 @@
 #include "checkpoint/posix_file.h"
 
+#include <fmt/format.h>
 #include <dirent.h>
 #include <fcntl.h>
-#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -16,11 +16,10 @@
 namespace nnx {
 namespace {
 
-constexpr size_t chunk = size_t{1} << 30;   // Linux moves at most 2 GiB a call
+constexpr size_t chunk = size_t{1} << 30;  // Linux moves at most 2 GiB a call
 
 // Calls again as long as a signal interrupted.
-template <class F>
-auto retried(F&& call) {
+template <class F> auto retried(F&& call) {
   for (;;)
     if (const auto result = call(); result != -1 || errno != EINTR) return result;
 }
@@ -51,13 +50,14 @@ void write_all(int file, std::span<const std::byte> bytes, const std::string& pa
 
 void sync_descriptor(int file, const std::string& path, bool directory) {
   if (retried([&] { return ::fsync(file); }) == 0) return;
-  if (directory && errno == EINVAL) return;   // a file system that has no sync of directories
+  if (directory && errno == EINVAL) return;  // a file system that has no sync of directories
   throw SyncError(ErrorKind::io, system_parts(path, "cannot be brought to disk", errno));
 }
 
 struct stat status_of(int file, const std::string& path) {
   struct stat status {};
-  if (retried([&] { return ::fstat(file, &status); }) != 0) fail_errno(ErrorKind::io, path, "cannot be examined", errno);
+  if (retried([&] { return ::fstat(file, &status); }) != 0)
+    fail_errno(ErrorKind::io, path, "cannot be examined", errno);
   return status;
 }
 
@@ -79,7 +79,8 @@ Descriptor::~Descriptor() {
 
 void Descriptor::close(const std::string& path) {
   // Linux has released the descriptor whatever close says, also after EINTR.
-  if (::close(std::exchange(value_, -1)) != 0 && errno != EINTR) fail_errno(ErrorKind::io, path, "cannot be closed", errno);
+  if (::close(std::exchange(value_, -1)) != 0 && errno != EINTR)
+    fail_errno(ErrorKind::io, path, "cannot be closed", errno);
 }
 
 Directory::Directory(const std::filesystem::path& path)
@@ -129,12 +130,14 @@ FileBytes Directory::read(const std::string& name, std::optional<uint64_t> size,
   if (size && found != *size)
     fail(ErrorKind::data, {.where = path, .expected = fmt::format("{} bytes", *size), .got = std::to_string(found)});
   if (found > limit)
-    fail(ErrorKind::data, {.where = path, .expected = fmt::format("at most {} bytes", limit), .got = std::to_string(found)});
+    fail(ErrorKind::data,
+         {.where = path, .expected = fmt::format("at most {} bytes", limit), .got = std::to_string(found)});
 
   FileBytes out{.buffer = Buffer::allocate(found), .size = found};
   for (size_t done = 0; done < found;) {
-    const ssize_t n = retried(
-        [&] { return ::read(file.get(), out.buffer->as<char>() + done, std::min(static_cast<size_t>(found) - done, chunk)); });
+    const ssize_t n = retried([&] {
+      return ::read(file.get(), out.buffer->as<char>() + done, std::min(static_cast<size_t>(found) - done, chunk));
+    });
     if (n < 0) fail_errno(ErrorKind::io, path, "cannot be read", errno);
     if (n == 0) fail(ErrorKind::data, {.where = path, .message = "became shorter while it was read"});
     done += static_cast<size_t>(n);
@@ -214,7 +217,8 @@ void Directory::sync() const { sync_descriptor(descriptor_.get(), path_.string()
 bool Directory::rename_new(const std::string& from, const std::string& to) const {
   const int d = descriptor_.get();
   int result = ::renameat2(d, from.c_str(), d, to.c_str(), RENAME_NOREPLACE);
-  if (result != 0 && (errno == EINVAL || errno == ENOSYS)) {   // a file system without this flag; the RunLock makes it safe
+  if (result != 0 &&
+      (errno == EINVAL || errno == ENOSYS)) {  // a file system without this flag; the RunLock makes it safe
     if (contains(to)) return false;
     result = ::renameat(d, from.c_str(), d, to.c_str());
   }

@@ -19,7 +19,8 @@
 
 namespace nnx {
 
-// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost. Never sync them again.
+// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost. Never sync them
+// again.
 struct SyncError : Error {
   using Error::Error;
 };
@@ -27,7 +28,7 @@ struct SyncError : Error {
 struct WrittenFile {
   std::string name;
   uint64_t size = 0;
-  uint32_t crc32 = 0;       // of the bytes in memory
+  uint32_t crc32 = 0;  // of the bytes in memory
 };
 
 // The content of a file.
@@ -50,7 +51,7 @@ class Descriptor {
   Descriptor& operator=(Descriptor&& other) noexcept { return std::swap(value_, other.value_), *this; }
   int get() const { return value_; }
   int release() { return std::exchange(value_, -1); }
-  void close(const std::string& path);   // throws ErrorKind::io when the system reports a late error
+  void close(const std::string& path);  // throws ErrorKind::io when the system reports a late error
 
  private:
   int value_;
@@ -67,26 +68,28 @@ class Directory {
   std::string path_of(std::string_view name) const { return (path_ / name).string(); }
 
   // Throw ErrorKind::data for a name that is there but is a link or not what it should be.
-  std::optional<Directory> find(const std::string& name) const;      // a directory in this one; nullopt when not there
-  Directory open(const std::string& name) const;                     // the same; data when not there
-  FileBytes read(const std::string& name, std::optional<uint64_t> size, uint64_t limit = UINT64_MAX) const;   // of that size
+  std::optional<Directory> find(const std::string& name) const;  // a directory in this one; nullopt when not there
+  Directory open(const std::string& name) const;                 // the same; data when not there
+  FileBytes read(const std::string& name, std::optional<uint64_t> size,
+                 uint64_t limit = UINT64_MAX) const;  // of that size
   uint64_t size_of(const std::string& name) const;
-  bool contains(const std::string& name) const;                      // of any kind
-  std::vector<std::string> list() const;                             // sorted
+  bool contains(const std::string& name) const;  // of any kind
+  std::vector<std::string> list() const;         // sorted
 
-  std::optional<Directory> make(const std::string& name) const;      // nullopt when the name is taken
+  std::optional<Directory> make(const std::string& name) const;  // nullopt when the name is taken
   // A new file of these parts, on disk and closed when this returns. Throws cannot_create, io, SyncError.
   WrittenFile write(const std::string& name, std::span<const std::span<const std::byte>> parts) const;
   WrittenFile write(const std::string& name, std::string_view text) const;
-  void sync() const;                                                 // SyncError
-  bool rename_new(const std::string& from, const std::string& to) const;   // false when `to` is there
-  bool exchange(const std::string& a, const std::string& b) const;         // false when the file system cannot
+  void sync() const;                                                      // SyncError
+  bool rename_new(const std::string& from, const std::string& to) const;  // false when `to` is there
+  bool exchange(const std::string& a, const std::string& b) const;        // false when the file system cannot
   void rename_over(const std::string& from, const std::string& to) const;
   void remove_file(const std::string& name) const;
-  bool remove_directory(const std::string& name) const;              // false when it is not empty
+  bool remove_directory(const std::string& name) const;  // false when it is not empty
 
  private:
-  Directory(Descriptor descriptor, std::filesystem::path path) : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+  Directory(Descriptor descriptor, std::filesystem::path path)
+      : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
   Descriptor descriptor_;
   std::filesystem::path path_;
 };

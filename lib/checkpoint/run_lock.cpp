@@ -1,7 +1,7 @@
 #include "checkpoint/run_lock.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -52,7 +52,8 @@ RunLock::RunLock(const std::filesystem::path& run_directory) {
   }
   // Only for the message above: the lock is the kernel's, not the text.
   const std::string text = this_process();
-  if (::ftruncate(file.get(), 0) != 0 || ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
+  if (::ftruncate(file.get(), 0) != 0 ||
+      ::pwrite(file.get(), text.data(), text.size(), 0) != static_cast<ssize_t>(text.size()))
     fail_errno(ErrorKind::io, path, "cannot be written", errno);
   file_ = file.release();
 }

@@ -10,8 +10,8 @@ namespace nnx {
 
 class RunLock {
  public:
-  // Throws ErrorKind::busy naming the holder's pid, host and start when another process (or another RunLock of this one)
-  // has it; cannot_create when the directory or its `.lock` cannot be made.
+  // Throws ErrorKind::busy naming the holder's pid, host and start when another process (or another RunLock of this
+  // one) has it; cannot_create when the directory or its `.lock` cannot be made.
   explicit RunLock(const std::filesystem::path& run_directory);
   ~RunLock();
   RunLock(const RunLock&) = delete;

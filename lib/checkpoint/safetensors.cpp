@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "base/utf8.h"
@@ -45,8 +45,9 @@ uint64_t unsigned_of(const json& value, const std::string& at, const char* what)
 std::string_view header_of(std::span<const std::byte> file, const std::string& where) {
   if (file.size() < length_bytes) refuse(where, fmt::format("has {} bytes, too few for a header", file.size()));
   uint64_t length = 0;
-  for (size_t i = length_bytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file[i]);   // little endian
-  if (length > max_header) refuse(where, fmt::format("says its header has {} bytes; at most {} are read", length, max_header));
+  for (size_t i = length_bytes; i-- > 0;) length = length << 8 | std::to_integer<uint64_t>(file[i]);  // little endian
+  if (length > max_header)
+    refuse(where, fmt::format("says its header has {} bytes; at most {} are read", length, max_header));
   if (length > file.size() - length_bytes) refuse(where, fmt::format("ends inside of its header of {} bytes", length));
   const std::string_view header{reinterpret_cast<const char*>(file.data()) + length_bytes, static_cast<size_t>(length)};
   if (!header.starts_with('{')) refuse(where, "has a header that does not begin with '{'");
@@ -61,7 +62,8 @@ Shape shape_from(const json& value, const std::string& at) {
   for (const json& item : value) {
     const uint64_t size = unsigned_of(item, at, "the sizes of a shape");
     // A size of 0 does not excuse the others: their product must be sound without it.
-    if (size > uint64_t{1} << 62 || __builtin_mul_overflow(elements, std::max<int64_t>(static_cast<int64_t>(size), 1), &elements) ||
+    if (size > uint64_t{1} << 62 ||
+        __builtin_mul_overflow(elements, std::max<int64_t>(static_cast<int64_t>(size), 1), &elements) ||
         elements > int64_t{1} << 59)
       refuse(at, fmt::format("the shape {} overflows", value.dump()));
     dims.push_back(static_cast<int64_t>(size));
@@ -73,7 +75,8 @@ DType dtype_from(const json& value, const std::string& at) {
   const std::string name = string_of(value, at);
   for (const auto& [text, dtype] : dtypes)
     if (text == name) return dtype;
-  fail(ErrorKind::data, {.where = at, .expected = "one of the dtypes F32, F64, I32, U32, BOOL", .got = in_quotes(name)});
+  fail(ErrorKind::data,
+       {.where = at, .expected = "one of the dtypes F32, F64, I32, U32, BOOL", .got = in_quotes(name)});
 }
 
 struct Entry {
@@ -94,7 +97,8 @@ Entry entry_from(const std::string& name, const json& value, const std::string& 
             .end = unsigned_of(offsets[1], at, "data_offsets")};
   if (out.begin > out.end) refuse(at, "data_offsets end before they begin");
   if (out.end - out.begin != out.type.bytes())
-    refuse(at, fmt::format("{} has {} bytes, but data_offsets give it {}", out.type.to_string(), out.type.bytes(), out.end - out.begin));
+    refuse(at, fmt::format("{} has {} bytes, but data_offsets give it {}", out.type.to_string(), out.type.bytes(),
+                           out.end - out.begin));
   return out;
 }
 
@@ -104,7 +108,7 @@ json leaf_info(const Path& path, const StateLeaf& leaf, const std::string& where
   json info = {{"kind", leaf.kind->name}};
   if (!leaf.tag.empty()) info["tag"] = leaf.tag;
   if (!leaf.metadata.empty()) info["metadata"] = metadata_to_json(leaf.metadata, where);
-  if (parse_path(to_string(path)) != path) {   // a name with dots or of digits
+  if (parse_path(to_string(path)) != path) {  // a name with dots or of digits
     json& steps = info["path"] = json::array();
     for (const Key& key : path) steps.push_back(key_to_json(key));
   }
@@ -162,7 +166,8 @@ SafeTensors parse_safetensors(std::span<const std::byte> file, const std::string
   uint64_t place = 0;
   for (Entry& e : entries) {
     const std::string at = fmt::format("{}: tensor {}", where, in_quotes(e.name));
-    if (e.begin != place) refuse(at, fmt::format("begins at {}, where {} is next: a hole or an overlap", e.begin, place));
+    if (e.begin != place)
+      refuse(at, fmt::format("begins at {}, where {} is next: a hole or an overlap", e.begin, place));
     if (e.end > data.size()) refuse(at, fmt::format("ends at {}, after the data of {} bytes", e.end, data.size()));
     place = e.end;
     out.tensors.push_back({std::move(e.name), e.type, data.subspan(e.begin, e.end - e.begin)});
@@ -206,13 +211,15 @@ EncodedState encode_state(const State& state, const std::string& where) {
   for (const auto& [name, leaf] : leaves) {
     const Type& type = leaf->value.type();
     const json shape = std::vector<int64_t>(type.shape.begin(), type.shape.end());
-    header[name] = {{"dtype", safetensors_name(type.dtype)}, {"shape", shape}, {"data_offsets", {place, place + type.bytes()}}};
+    header[name] = {
+        {"dtype", safetensors_name(type.dtype)}, {"shape", shape}, {"data_offsets", {place, place + type.bytes()}}};
     place += type.bytes();
     out.tensors.push_back(leaf->value);
   }
   std::string text = dump_strict(header, where);
   text.append((length_bytes - text.size() % length_bytes) % length_bytes, ' ');
-  if (text.size() > max_header) fail(ErrorKind::structure, {.where = where, .message = "has too many leaves for one file"});
+  if (text.size() > max_header)
+    fail(ErrorKind::structure, {.where = where, .message = "has too many leaves for one file"});
   for (size_t i = 0; i < length_bytes; ++i) out.header += static_cast<char>(text.size() >> 8 * i & 0xff);
   out.header += text;
   return out;

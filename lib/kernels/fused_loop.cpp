@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t short_row = 64;   // rows shorter than this are run together as one block
 constexpr int64_t long_row = 512;   // rows up to this too, where nothing but repeating operands is needed for it
-constexpr int64_t longest_tile = 1024;
-constexpr int64_t l1_bytes = 32 * 1024;
+constexpr int64_t longest_tile = 2048;
+constexpr int64_t l1_bytes = 48 * 1024;
 constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
 
 int64_t product(const std::vector<int64_t>& sizes) {

@@ -102,7 +102,8 @@ struct LoopProgram {
   double flops = 0, bytes = 0;
 };
 
-constexpr size_t max_chain = 24;
+constexpr size_t max_chain = 24;        // links of a chain
+constexpr size_t max_chains = 8;        // chains that run together, block by block
 int operands_of(ChainOp op);     // further operands of a link
 
 // Makes chains and compare-selects of steps whose results nobody else reads (readers: how many read each register).

@@ -244,19 +244,18 @@ class LoopThread {
     const bool of_tile = first >= p_.first_tile_step;
     for (size_t s = first; s < last; ++s) {
       const ProgramStep& step = p_.steps[s];
-      const auto out = static_cast<size_t>(step.out);
-      if (direct_[s] != std::byte{0}) pointers_[out] = at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[out].size);
       if (!step.chain.empty()) {
-        run_chain(step, n);
+        s = run_chains(s, last, begin, n) - 1;
         continue;
       }
+      place_result(s, begin);
       VectorCall call;
       call.n = of_tile ? n : vector_bytes / 4;
       for (size_t a = 0; a < step.args.size(); ++a) {
         call.in[a] = pointers_[step.args[a]];
         call.step[a] = moves(step.args[a]);
       }
-      call.out = pointers_[out];
+      call.out = pointers_[step.out];
       call.value = step.value;
       if (step.indexed) run_indexed(s, call, begin);
       else step.fn(call);
@@ -265,23 +264,36 @@ class LoopThread {
 
   int64_t moves(int reg) const { return p_.registers[static_cast<size_t>(reg)].level == Level::tile ? 1 : 0; }
 
-  void run_chain(const ProgramStep& step, int64_t n) {
-    ChainLink links[max_chain];
+  // The chains from step `first` on, together; returns the step after them.
+  size_t run_chains(size_t first, size_t last, int64_t begin, int64_t n) {
+    ChainLink links[max_chains][max_chain];
+    ChainCall calls[max_chains];
+    size_t count = 0;
+    for (size_t s = first; s < last && count < max_chains && !p_.steps[s].chain.empty(); ++s, ++count) {
+      place_result(s, begin);
+      calls[count] = bind_chain(p_.steps[s], links[count]);
+    }
+    vector_table().chains(calls, static_cast<int>(count), n);
+    return first + count;
+  }
+
+  ChainCall bind_chain(const ProgramStep& step, ChainLink* links) const {
     size_t next = 1;
     for (size_t k = 0; k < step.chain.size(); ++k) {
       links[k].op = step.chain[k];
       const int operands = operands_of(step.chain[k]);
-      if (operands > 0) {
-        links[k].x = static_cast<const float*>(pointers_[step.args[next]]);
-        links[k].x_step = moves(step.args[next++]);
-      }
-      if (operands > 1) {
-        links[k].y = static_cast<const float*>(pointers_[step.args[next]]);
-        links[k].y_step = moves(step.args[next++]);
-      }
+      const int x = operands > 0 ? step.args[next++] : step.args[0];   // not read where there is none
+      const int y = operands > 1 ? step.args[next++] : x;
+      links[k] = {step.chain[k], static_cast<const float*>(pointers_[x]), static_cast<const float*>(pointers_[y]), moves(x), moves(y)};
     }
-    chain_({.out = static_cast<float*>(pointers_[step.out]), .start = static_cast<const float*>(pointers_[step.args[0]]),
-            .start_step = moves(step.args[0]), .links = links, .count = static_cast<int>(step.chain.size()), .n = n});
+    return {.out = static_cast<float*>(pointers_[step.out]), .start = static_cast<const float*>(pointers_[step.args[0]]),
+            .start_step = moves(step.args[0]), .links = links, .count = static_cast<int>(step.chain.size())};
+  }
+
+  void place_result(size_t s, int64_t begin) {
+    const ProgramStep& step = p_.steps[s];
+    if (direct_[s] == std::byte{0}) return;
+    pointers_[step.out] = at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[static_cast<size_t>(step.out)].size);
   }
 
   // An element's index is an affine function of its coordinates; one call a run of constant step.
@@ -424,7 +436,6 @@ class LoopThread {
   void** pointers_;
   std::byte* direct_;       // of each step: whether it computes right into its output
   int thread_;
-  void (*const chain_)(const ChainCall&) = vector_table().chain;
   int64_t outer_begin_ = 0, outer_end_ = 0;
   int64_t* input_at_;     // offsets of the current outer index, in elements
   int64_t* output_at_;

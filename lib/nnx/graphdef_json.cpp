@@ -1,12 +1,13 @@
-// The text form of a GraphDef: {"version": 1, "nodes": [...]}, one node a line in flatten order. A node is {"module": type},
-// {"variable": kind, "tag", "metadata"}, {"list": n} or {"map": n} with "attributes": [{"key": name or index, ...}], each
-// with one of "node", "value", "number", "array", or none of them for an empty attribute.
+// The text form of a GraphDef: {"version": 1, "nodes": [...]}, one node a line in flatten order. A node is {"module":
+// type},
+// {"variable": kind, "tag", "metadata"}, {"list": n} or {"map": n} with "attributes": [{"key": name or index, ...}],
+// each with one of "node", "value", "number", "array", or none of them for an empty attribute.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <map>
 #include <mutex>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 #include "nnx/filter.h"
@@ -22,7 +23,7 @@ using Form = AttributeDef::Form;
 
 constexpr int64_t version = 1;
 constexpr size_t max_nodes = 1'000'000;
-constexpr size_t max_depth = 1000;   // of objects: walks over a GraphDef are recursive
+constexpr size_t max_depth = 1000;  // of objects: walks over a GraphDef are recursive
 const std::string title = "graphdef";
 
 // Placeholders live as long as the process: kinds and types are compared by address.
@@ -39,8 +40,9 @@ Placeholders& placeholders() {
 
 // ---- the order of nodes
 
-// Follows the references from the root and checks that nodes and Arrays are numbered in flatten order, that all are reached,
-// and that only Modules and Variables are shared. `kind` is what a violation is: data when read, structure when written.
+// Follows the references from the root and checks that nodes and Arrays are numbered in flatten order, that all are
+// reached, and that only Modules and Variables are shared. `kind` is what a violation is: data when read, structure
+// when written.
 class OrderCheck {
  public:
   OrderCheck(const GraphDef& def, ErrorKind kind) : def_(def), kind_(kind) {}
@@ -64,8 +66,9 @@ class OrderCheck {
   void visit(size_t node, size_t index) {
     const NodeDef& owner = def_.nodes[node];
     const AttributeDef& a = owner.attributes[index];
-    const bool in_order = owner.form == NodeDef::Form::list ? a.key == Key(static_cast<int64_t>(index))
-                          : a.key.index < 0 && (index == 0 || owner.attributes[index - 1].key < a.key);
+    const bool in_order = owner.form == NodeDef::Form::list
+                              ? a.key == Key(static_cast<int64_t>(index))
+                              : a.key.index < 0 && (index == 0 || owner.attributes[index - 1].key < a.key);
     if (!in_order) refuse(fmt::format("node {}: attribute {} is out of order", node, in_quotes(a.key.to_string())));
     if (owner.form == NodeDef::Form::variable) refuse(fmt::format("node {}: a Variable has attributes", node));
     if (a.form == Form::array && a.node != arrays_++) refuse(fmt::format("node {}: Arrays are out of order", node));
@@ -74,14 +77,16 @@ class OrderCheck {
 
   void follow(size_t node, const AttributeDef& a) {
     const auto refuse_target = [&](const char* why) {
-      refuse(fmt::format("node {}: attribute {} names node {}, which {}", node, in_quotes(a.key.to_string()), a.node, why));
+      refuse(fmt::format("node {}: attribute {} names node {}, which {}", node, in_quotes(a.key.to_string()), a.node,
+                         why));
     };
     if (a.node < 0 || static_cast<size_t>(a.node) >= def_.nodes.size()) refuse_target("is not there");
     const size_t target = static_cast<size_t>(a.node);
     if (target > reached_) refuse_target("is not the next one");
     const NodeDef::Form form = def_.nodes[target].form;
     if (target < reached_) {
-      if (form == NodeDef::Form::list || form == NodeDef::Form::map) refuse_target("is a container and cannot be shared");
+      if (form == NodeDef::Form::list || form == NodeDef::Form::map)
+        refuse_target("is a container and cannot be shared");
       return;
     }
     if (open_.size() >= max_depth) refuse(fmt::format("objects are nested deeper than {} levels", max_depth));
@@ -91,7 +96,7 @@ class OrderCheck {
 
   const GraphDef& def_;
   ErrorKind kind_;
-  std::vector<std::pair<size_t, size_t>> open_;   // a node and its next attribute
+  std::vector<std::pair<size_t, size_t>> open_;  // a node and its next attribute
   size_t reached_ = 1;
   int arrays_ = 0;
 };
@@ -100,7 +105,8 @@ class OrderCheck {
 
 double finite(double value, const AttributeDef& a) {
   if (!std::isfinite(value))
-    fail(ErrorKind::numeric, {.where = title, .message = fmt::format("the attribute {} is not finite", in_quotes(a.key.to_string()))});
+    fail(ErrorKind::numeric,
+         {.where = title, .message = fmt::format("the attribute {} is not finite", in_quotes(a.key.to_string()))});
   return value;
 }
 
@@ -190,7 +196,8 @@ NodeDef node_from_json(const json& entry, const std::string& at) {
   };
   for (const auto& [name, value] : entry.items()) {
     if (name == "module") ++forms, out.type = &module_type_named(string_of(value, at));
-    else if (name == "variable") ++forms, out.form = NodeDef::Form::variable, out.kind = &kind_named(string_of(value, at));
+    else if (name == "variable")
+      ++forms, out.form = NodeDef::Form::variable, out.kind = &kind_named(string_of(value, at));
     else if (name == "list") container(NodeDef::Form::list, value);
     else if (name == "map") container(NodeDef::Form::map, value);
     else if (name == "tag") out.tag = string_of(value, at);
@@ -210,10 +217,10 @@ NodeDef node_from_json(const json& entry, const std::string& at) {
 }  // namespace
 
 const VariableKind& kind_named(std::string_view name) {
-  static const bool once = [] {   // a program that only reads files has used no kind yet
-    for (const VariableKind* kind : {&Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(),
-                                     &Intermediate::static_kind(), &RngState::static_kind(), &RngKey::static_kind(),
-                                     &RngCount::static_kind(), &OptState::static_kind()})
+  static const bool once = [] {  // a program that only reads files has used no kind yet
+    for (const VariableKind* kind :
+         {&Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(), &Intermediate::static_kind(),
+          &RngState::static_kind(), &RngKey::static_kind(), &RngCount::static_kind(), &OptState::static_kind()})
       register_kind(*kind);
     return true;
   }();
@@ -245,9 +252,11 @@ GraphDef GraphDef::from_json(std::string_view text) {
   const json file = parse_strict(text, title);
   const int64_t found = integer_of(member_of(file, "version", title), title);
   if (found != version)
-    fail(ErrorKind::data, {.where = title, .expected = fmt::format("version {}", version), .got = std::to_string(found)});
+    fail(ErrorKind::data,
+         {.where = title, .expected = fmt::format("version {}", version), .got = std::to_string(found)});
   const json& entries = member_of(file, "nodes", title);
-  if (!entries.is_array() || file.size() != 2) refuse_entry(title, "must have a version and a list of nodes, nothing else");
+  if (!entries.is_array() || file.size() != 2)
+    refuse_entry(title, "must have a version and a list of nodes, nothing else");
   GraphDef out;
   for (const json& entry : entries)
     out.nodes.push_back(node_from_json(entry, fmt::format("{} node {}", title, out.nodes.size())));

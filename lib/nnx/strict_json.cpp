@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "base/error.h"
 
@@ -43,7 +43,8 @@ class LimitedBuilder final : public nlohmann::json_sax<json> {
     return true;
   }
   bool parse_error(size_t position, const std::string&, const nlohmann::detail::exception& e) override {
-    // Only the last part of the library's message is for people: "[json.exception.parse_error.101] parse error at ...: ".
+    // Only the last part of the library's message is for people: "[json.exception.parse_error.101] parse error at ...:
+    // ".
     const std::string_view what = e.what();
     const size_t colon = what.find(": ");
     refuse(where_, fmt::format("not valid JSON at byte {}: {}", position,
@@ -65,7 +66,7 @@ class LimitedBuilder final : public nlohmann::json_sax<json> {
   bool add(json value) { return place(std::move(value)), true; }
   bool open(json value) {
     if (open_.size() >= limits_.depth) refuse(where_, fmt::format("is nested deeper than {} levels", limits_.depth));
-    open_.push_back(place(std::move(value)));   // stays in place: nothing is added to its parent until it is closed
+    open_.push_back(place(std::move(value)));  // stays in place: nothing is added to its parent until it is closed
     return true;
   }
 
@@ -107,9 +108,11 @@ std::string string_of(const json& value, const std::string& where) {
 }
 
 int64_t integer_of(const json& value, const std::string& where) {
-  const bool fits = value.is_number_integer() &&
-                    (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
-  if (!fits) fail(ErrorKind::data, {.where = where, .expected = "an integer of 64 bits", .got = in_quotes(value.type_name())});
+  const bool fits =
+      value.is_number_integer() &&
+      (!value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{std::numeric_limits<int64_t>::max()});
+  if (!fits)
+    fail(ErrorKind::data, {.where = where, .expected = "an integer of 64 bits", .got = in_quotes(value.type_name())});
   return value.get<int64_t>();
 }
 
@@ -126,7 +129,8 @@ json metadata_to_json(const Metadata& metadata, const std::string& where) {
   json out = json::object();
   for (const auto& [name, value] : metadata) {
     if (const double* number = std::get_if<double>(&value); number && !std::isfinite(*number))
-      fail(ErrorKind::numeric, {.where = where, .message = fmt::format("the metadata {} is not finite", in_quotes(name))});
+      fail(ErrorKind::numeric,
+           {.where = where, .message = fmt::format("the metadata {} is not finite", in_quotes(name))});
     out[name] = std::visit([](const auto& v) { return json(v); }, value);
   }
   return out;

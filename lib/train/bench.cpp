@@ -6,7 +6,7 @@
 #include <chrono>
 #include <numeric>
 
-#include "base/error.h"
+#include "config/write.h"
 #include "kernels/matmul.h"
 #include "nnx/summary.h"
 
@@ -174,6 +174,8 @@ std::string to_string(const BenchResult& r) {
                                  r.fallback_steps, grouped(r.arena_bytes), grouped(r.live_bytes))) +
          row("loss", fmt::format("{:.4f} before, {:.4f} after", r.loss_before, r.loss_after));
 }
+
+std::string to_json(const BenchResult& result) { return to_json(to_config(result)); }
 
 TrainStep compiled_train_step(Setup& setup) {
   train(setup.model);

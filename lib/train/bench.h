@@ -64,6 +64,7 @@ struct BenchResult {
 // Throws what a step throws, and ErrorKind::config when an epoch has no full batch.
 BenchResult bench(Setup& setup, const BenchOptions& options = {});
 std::string to_string(const BenchResult& result);   // for people
+std::string to_json(const BenchResult& result);     // an object of the fields above
 
 // A train step that has run once on the first batch, so that its plan is there to look at. The model is trained by it.
 TrainStep compiled_train_step(Setup& setup);

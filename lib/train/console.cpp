@@ -49,7 +49,7 @@ void Console::print(const std::string& line) {
 
 void Console::message(const std::string& line) { print(line); }
 
-void Console::warning(const std::string& line) { print(fmt::format(colour_ ? "\033[33mwarning:\033[0m {}" : "warning: {}", line)); }
+void Console::warning(const std::string& line) { print((colour_ ? "\033[33mwarning:\033[0m " : "warning: ") + line); }
 
 void Console::step(const StepEvent& event) {
   if (first_step_ < 0) {

@@ -76,4 +76,9 @@ std::string to_json(const EvalReport& report) {
   return json + "}\n";
 }
 
+std::string to_text(const EvalReport& report) {
+  const std::string accuracy = report.metrics.accuracy ? fmt::format("  accuracy {:.4f}", *report.metrics.accuracy) : "";
+  return fmt::format("{} of step {}: loss {:.6g}{} ({} rows)\n", report.split, report.step, report.metrics.loss, accuracy, report.rows);
+}
+
 }  // namespace nnx

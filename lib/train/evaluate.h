@@ -58,6 +58,7 @@ struct EvalReport {
 // there is no checkpoint, and config for a split that the config does not have.
 EvalReport evaluate_run(const EvalRequest& request);
 std::string to_json(const EvalReport& report);
+std::string to_text(const EvalReport& report);
 
 // Puts the values of a checkpoint into a model and an optimizer (or none). Throws ErrorKind::data naming `where` when it
 // is a checkpoint of another model: something is missing, left over, or of another type.

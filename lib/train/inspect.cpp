@@ -9,6 +9,7 @@
 #include "nnx/display.h"
 #include "nnx/summary.h"
 #include "train/environment.h"
+#include "train/run_directory.h"
 
 namespace nnx {
 namespace {
@@ -49,7 +50,7 @@ Type input_of(const Checkpoint& checkpoint, const std::string& where) {
 void add_calls(Inspection& in, const fs::path& run) {
   if (!fs::exists(run / "config.yaml")) return;
   try {
-    const Setup setup = prepare_model({.files = {(run / "config.yaml").string()}});
+    const Setup setup = prepare_model(source_of_run(run));
     eval(setup.model);
     const Tabulation called = tabulate(setup.model, {input_of(in.checkpoint, in.directory.string())});
     for (TableRow& row : in.layers.rows) {
@@ -194,6 +195,11 @@ std::string to_json(const PlanReport& report) {
               {"output_bytes", report.output_bytes},
               {"copied_aliases", report.copied_aliases}}
       .dump(1);
+}
+
+TrainSource source_of_run(const fs::path& run, std::vector<std::string> arguments) {
+  stored_config(run);   // says whether this is a run at all
+  return {.files = {(run / "config.yaml").string()}, .arguments = std::move(arguments), .data_folder = stored_working_directory(run)};
 }
 
 }  // namespace nnx

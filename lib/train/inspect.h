@@ -13,6 +13,7 @@
 #include "checkpoint/checkpoint.h"
 #include "nnx/tabulate.h"
 #include "plan/plan.h"
+#include "train/setup.h"
 
 namespace nnx {
 
@@ -32,5 +33,8 @@ std::string to_text(const Inspection& inspection, bool color = false);
 std::string to_json(const Inspection& inspection);
 
 std::string to_json(const PlanReport& report);
+
+// The config of a run with values replaced, to be prepared again. Throws ErrorKind::missing when it is no run.
+TrainSource source_of_run(const std::filesystem::path& run, std::vector<std::string> arguments = {});
 
 }  // namespace nnx

@@ -20,8 +20,8 @@
 namespace nnx {
 
 struct TrainSource {
-  std::vector<std::string> files;
-  std::vector<std::string> arguments;
+  std::vector<std::string> files = {};
+  std::vector<std::string> arguments = {};
   std::filesystem::path data_folder = {};   // tried for relative paths after the working directory; "": of the config
 };
 

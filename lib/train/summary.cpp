@@ -10,7 +10,7 @@ using Json = nlohmann::ordered_json;
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
 
-Json of(const std::optional<Metrics>& metrics) {
+Json json_of(const std::optional<Metrics>& metrics) {
   if (!metrics) return nullptr;
   Json json{{"loss", number(metrics->loss)}};
   if (metrics->accuracy) json["accuracy"] = *metrics->accuracy;
@@ -24,9 +24,9 @@ std::string to_json(const Summary& s) {
                   {"reason", s.reason},
                   {"steps", s.steps},
                   {"epochs", s.epochs},
-                  {"train", of(s.train)},
-                  {"validation", of(s.validation)},
-                  {"test", of(s.test)},
+                  {"train", json_of(s.train)},
+                  {"validation", json_of(s.validation)},
+                  {"test", json_of(s.test)},
                   {"best", s.best ? Json{{"step", s.best->step}, {"value", number(s.best->value)}} : Json()},
                   {"output_dir", s.output_dir}};
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";

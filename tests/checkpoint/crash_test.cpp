@@ -48,15 +48,13 @@ int64_t check_run(const fs::path& run, bool saved) {
 }
 
 // Runs `f` in a process of its own and gives how that ended.
-template <class F>
-int in_child(F&& f) {
+template <class F> int in_child(F&& f) {
   const pid_t child = ::fork();
   if (child == 0) {
     int code = 1;
     try {
       code = f();
-    } catch (...) {
-    }
+    } catch (...) {}
     ::_exit(code);
   }
   int status = 0;
@@ -80,15 +78,20 @@ TEST_CASE("the order of a save: files, directory, rename, parent; then old ones,
   std::vector<std::string> brief;
   for (const std::string& call : calls::log())
     if (call != "write" || brief.back() != "write") brief.push_back(call);
-  std::vector<std::string> expected = {"mkdir", "unlink", "mkdir"};   // `checkpoints` is there; a mark half made; the work directory
+  std::vector<std::string> expected = {"mkdir", "unlink",
+                                       "mkdir"};  // `checkpoints` is there; a mark half made; the work directory
   for (int i = 0; i < 2; ++i) expected.insert(expected.end(), file.begin(), file.end());
-  for (const char* call : {"fsync directory", "rename", "fsync directory", "rename", "fsync directory", "unlink", "unlink", "unlink"})
+  for (const char* call :
+       {"fsync directory", "rename", "fsync directory", "rename", "fsync directory", "unlink", "unlink", "unlink"})
     expected.emplace_back(call);
   CHECK(brief == expected);
 }
 
 TEST_CASE("each system call of a save fails once, or from then on") {
-  struct Kind { int error; bool sticky; };
+  struct Kind {
+    int error;
+    bool sticky;
+  };
   int runs = 0;
   for (const auto [error, sticky] : {Kind{EIO, false}, Kind{EIO, true}, Kind{ENOSPC, true}, Kind{EINTR, false}}) {
     for (int at = 1;; ++at) {
@@ -109,7 +112,7 @@ TEST_CASE("each system call of a save fails once, or from then on") {
       if (!saved) CHECK(mentions(e, run.path.string()));
       if (error == EINTR && call != "mkdir" && call != "rename" && call != "unlink") CHECK(saved);
       if (!sticky && call.starts_with("fsync")) CHECK((saved || mentions(e, "cannot be brought to disk")));
-      if (!sticky && call == "fsync file") CHECK(saved);   // all written again
+      if (!sticky && call == "fsync file") CHECK(saved);  // all written again
       calls::watch({});
       check_run(run.path, saved);
       calls::stop();
@@ -166,6 +169,34 @@ TEST_CASE("a replacement that is killed at any system call leaves the old or the
   }
 }
 
+TEST_CASE("a replacement works on file systems that cannot rename with flags, or fails cleanly") {
+  const Checkpoint fresh = checkpoint_of(1, 8.5f);
+  int replaced = 0;
+  for (int at = 1;; ++at) {
+    const TemporaryDirectory run;
+    calls::watch({});
+    CheckpointStore store(run.path, "id");
+    store.save(checkpoint_of(1));
+    if (at % 2) overwrite(store.directory_of(1) / "rng.safetensors", "damaged");
+    calls::watch({.at = at, .error = EINVAL});
+    const Error e = error_of([&] { store.save(fresh); });
+    const bool reached = calls::stop() >= at;
+    const bool saved = std::string_view(e.what()).empty();
+    CAPTURE(at);
+    if (reached && calls::log()[static_cast<size_t>(at - 1)] == "rename") replaced += saved;
+    if (saved) CHECK(difference(store.read(1), fresh) == "");
+    else if (at % 2 == 0)
+      CHECK((difference(store.read(1), checkpoint_of(1)) == "" || difference(store.read(1), fresh) == ""));
+    calls::watch({});
+    store.save(fresh);
+    calls::stop();
+    CHECK(difference(store.read(1), fresh) == "");
+    CHECK(names_in(run.path / "checkpoints").size() <= 2);
+    if (!reached) break;
+  }
+  CHECK(replaced >= 2);
+}
+
 TEST_CASE("marking the best is killed or fails at any system call: the old mark or the new") {
   for (const int error : {0, EIO}) {
     for (int at = 1;; ++at) {
@@ -192,12 +223,12 @@ TEST_CASE("a file size limit is an error, and the older checkpoint stays") {
   const TemporaryDirectory run;
   CheckpointStore(run.path, "id").save(checkpoint_of(1));
   CHECK(in_child([&] {
-    std::signal(SIGXFSZ, SIG_IGN);
-    const rlimit limit{300, 300};
-    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
-    const Error e = error_of([&] { CheckpointStore(run.path, "id").save(checkpoint_of(2)); });
-    return e.kind() == ErrorKind::io && mentions(e, "too large") ? 0 : 3;
-  }) == 0);
+          std::signal(SIGXFSZ, SIG_IGN);
+          const rlimit limit{300, 300};
+          if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) return 2;
+          const Error e = error_of([&] { CheckpointStore(run.path, "id").save(checkpoint_of(2)); });
+          return e.kind() == ErrorKind::io && mentions(e, "too large") ? 0 : 3;
+        }) == 0);
   std::vector<std::string> notes;
   CHECK(CheckpointStore(run.path, "id").newest(notes)->step == 1);
   CHECK(names_in(run.path / "checkpoints").size() == 1);
@@ -218,7 +249,8 @@ TEST_CASE("a full disk is an error at every size; with space again the next save
       const Error e = error_of([&] { store.save(checkpoint_of(2)); });
       const bool failed = !std::string_view(e.what()).empty();
       if ((failed && kilobytes == 76) || (!failed && kilobytes == 36)) return kilobytes;
-      if (failed && (exit_code(e.kind()) < 73 || exit_code(e.kind()) > 74 || !mentions(e, "No space left"))) return kilobytes + 1;
+      if (failed && (exit_code(e.kind()) < 73 || exit_code(e.kind()) > 74 || !mentions(e, "No space left")))
+        return kilobytes + 1;
       std::vector<std::string> notes;
       if (store.newest(notes)->step != (failed ? 1 : 2) || !notes.empty()) return kilobytes + 2;
       if (::mount("tmpfs", mount.path.c_str(), "tmpfs", MS_REMOUNT, "size=1m") != 0) return 51;

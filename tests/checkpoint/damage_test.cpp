@@ -109,7 +109,7 @@ TEST_CASE("swapped, missing, extra, linked and special files are refused") {
     REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
     d.expect_refused(file);
     fs::remove(path);
-    fs::copy(d.store.directory_of(1) / file, path);   // the same file of another step
+    fs::copy(d.store.directory_of(1) / file, path);  // the same file of another step
     if (contents(path) != contents(kept)) d.expect_refused(file);
     fs::remove(path);
     fs::rename(kept, path);
@@ -205,10 +205,11 @@ TEST_CASE("a checkpoint with right CRCs but weights that are not finite is refus
   const std::string good = contents(file);
   std::string bad = good;
   const std::string nan("\0\0\xc0\x7f", 4);
-  bad.replace(bad.size() - 7, 4, nan);   // the last float: three booleans follow it
+  bad.replace(bad.size() - 7, 4, nan);  // the last float: three booleans follow it
   overwrite(file, bad);
   const std::string manifest = contents(d.newer / manifest_name);
-  overwrite(d.newer / manifest_name, forged(manifest, fmt::format("{:08x}", crc32_of(good)), fmt::format("{:08x}", crc32_of(bad))));
+  overwrite(d.newer / manifest_name,
+            forged(manifest, fmt::format("{:08x}", crc32_of(good)), fmt::format("{:08x}", crc32_of(bad))));
   const Error e = error_of([&] { d.store.read(2); });
   CHECK(e.kind() == ErrorKind::data);
   CHECK(mentions(e, "not finite"));

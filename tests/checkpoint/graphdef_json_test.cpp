@@ -42,14 +42,15 @@ TEST_CASE("a GraphDef comes back equal: values of all types, aliases, metadata, 
 }
 
 TEST_CASE("doubles of a GraphDef are exact") {
-  for (const double v : {0.1, -0.0, 5.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1.0 / 3.0, 123456789012345680.0}) {
+  for (const double v :
+       {0.1, -0.0, 5.0, 5e-324, 2.2250738585072014e-308, 1.7976931348623157e308, 1.0 / 3.0, 123456789012345680.0}) {
     const auto model = std::make_shared<Dense>();
     model->scale = v;
     model->rate = Number(v);
     const GraphDef def = graphdef(Ref<Dense>(model));
     const GraphDef back = GraphDef::from_json(def.to_json());
     CHECK(back == def);
-    CHECK(back.hash() == def.hash());   // the hash sees the sign of zero
+    CHECK(back.hash() == def.hash());  // the hash sees the sign of zero
   }
   for (const double v : {std::numeric_limits<double>::infinity(), std::nan("")}) {
     const auto model = std::make_shared<Dense>();
@@ -59,7 +60,8 @@ TEST_CASE("doubles of a GraphDef are exact") {
 }
 
 TEST_CASE("unknown types and kinds become placeholders that compare, print and refuse to merge") {
-  const std::string text = file_of(R"({"module":"Foreign","attributes":[{"key":"w","node":1}]},{"variable":"ForeignKind"})");
+  const std::string text =
+      file_of(R"({"module":"Foreign","attributes":[{"key":"w","node":1}]},{"variable":"ForeignKind"})");
   const GraphDef def = GraphDef::from_json(text);
   CHECK(def == GraphDef::from_json(text));
   CHECK(def.nodes[0].type->name == "Foreign");
@@ -74,7 +76,9 @@ TEST_CASE("unknown types and kinds become placeholders that compare, print and r
 
 TEST_CASE("a hostile GraphDef is refused with a reason") {
   const std::string leaf = R"({"variable":"Param"})";
-  const auto module = [](const std::string& attributes) { return R"({"module":"M","attributes":[)" + attributes + "]}"; };
+  const auto module = [](const std::string& attributes) {
+    return R"({"module":"M","attributes":[)" + attributes + "]}";
+  };
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"", "JSON"},
       {"[]", "not an object"},
@@ -106,10 +110,12 @@ TEST_CASE("a hostile GraphDef is refused with a reason") {
       {file_of(module(R"({"key":"a","node":1},{"key":"a","node":2})") + "," + leaf + "," + leaf), "out of order"},
       {file_of(module(R"({"key":0,"node":1})") + "," + leaf), "out of order"},
       {file_of(module(R"({"key":"a","array":1})")), "Arrays are out of order"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"list":1,"attributes":[{"key":1,"value":2}]})"), "out of order"},
+      {file_of(module(R"({"key":"a","node":1})") + R"(,{"list":1,"attributes":[{"key":1,"value":2}]})"),
+       "out of order"},
       {file_of(module(R"({"key":"a","node":1})") + R"(,{"list":2,"attributes":[{"key":0,"value":2}]})"), "says 2"},
       {file_of(module(R"({"key":"a","node":1},{"key":"b","node":1})") + R"(,{"list":0})"), "cannot be shared"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","attributes":[{"key":"x"}]})"), "Variable has attributes"},
+      {file_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","attributes":[{"key":"x"}]})"),
+       "Variable has attributes"},
       {file_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","metadata":{"x":null}})"), "integer"},
       {file_of(std::string(100, '[')), "nested deeper"},
       {file_of("\"\xff\""), "JSON"},
@@ -126,7 +132,8 @@ TEST_CASE("a hostile GraphDef is refused with a reason") {
 TEST_CASE("objects nested deeper than the walks allow are refused; cycles are not") {
   const auto chain = [](int n) {
     std::string nodes;
-    for (int i = 0; i < n; ++i) nodes += fmt::format(R"({{"module":"M","attributes":[{{"key":"next","node":{}}}]}},)", i + 1);
+    for (int i = 0; i < n; ++i)
+      nodes += fmt::format(R"({{"module":"M","attributes":[{{"key":"next","node":{}}}]}},)", i + 1);
     return file_of(nodes + R"({"module":"M"})");
   };
   CHECK(GraphDef::from_json(chain(900)).nodes.size() == 901);

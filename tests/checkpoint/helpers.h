@@ -19,7 +19,10 @@ namespace nnx::test {
 
 namespace fs = std::filesystem;
 
-struct Count : VariableOf<Count> { using VariableOf::VariableOf; static constexpr std::string_view name = "Count"; };
+struct Count : VariableOf<Count> {
+  using VariableOf::VariableOf;
+  static constexpr std::string_view name = "Count";
+};
 
 struct Dense : Module<Dense> {
   Param kernel, bias;
@@ -45,9 +48,9 @@ struct Dense : Module<Dense> {
 
 struct Toy : Module<Toy> {
   std::vector<Ref<Dense>> layers;
-  Ref<Dense> again;                        // the first of `layers` once more
-  Param tied;                              // its kernel once more
-  std::map<std::string, Param> named;      // names with dots and of digits
+  Ref<Dense> again;                    // the first of `layers` once more
+  Param tied;                          // its kernel once more
+  std::map<std::string, Param> named;  // names with dots and of digits
   BatchStat mean;
   Count count;
   Param doubles, empty, flags, none;
@@ -79,7 +82,8 @@ inline Ref<Toy> toy(float base = 0.5f) {
   }
   model->again = model->layers[0];
   model->tied = model->layers[0]->kernel;
-  model->layers[0]->kernel.metadata() = {{"axis", int64_t{-1}}, {"exact", 0.1}, {"on", true}, {"text", std::string("a\nb")}};
+  model->layers[0]->kernel.metadata() = {
+      {"axis", int64_t{-1}}, {"exact", 0.1}, {"on", true}, {"text", std::string("a\nb")}};
   model->named["a.b"] = Param(scalar<float>(1));
   model->named["7"] = Param(scalar<float>(2));
   model->mean = BatchStat(array<float>({1, 2}, {2}));
@@ -94,7 +98,10 @@ inline Ref<Toy> toy(float base = 0.5f) {
 
 inline Checkpoint checkpoint_of(int64_t step, float base = 0.5f) {
   const auto model = toy(base);
-  Checkpoint out{.step = step, .graphdef = graphdef(model), .partitions = partition(state(model)), .progress = "{\"cursor\":3}",
+  Checkpoint out{.step = step,
+                 .graphdef = graphdef(model),
+                 .partitions = partition(state(model)),
+                 .progress = "{\"cursor\":3}",
                  .environment = "{\"threads\":2}"};
   StateLeaf moment{.value = array<float>({base, 2}, {2}), .kind = &OptState::static_kind()};
   out.partitions["opt_state"].insert({Key("tx"), Key("mu"), Key("layers.0.kernel")}, moment);
@@ -108,7 +115,8 @@ inline std::string difference(const State& a, const State& b) {
     const std::string name = to_string(x->first);
     const StateLeaf &p = x->second, &q = y->second;
     if (x->first != y->first) return "steps of " + name;
-    if (p.kind->name != q.kind->name || p.tag != q.tag || p.metadata != q.metadata) return "kind, tag or metadata of " + name;
+    if (p.kind->name != q.kind->name || p.tag != q.tag || p.metadata != q.metadata)
+      return "kind, tag or metadata of " + name;
     if (!(p.value.type() == q.value.type())) return "type of " + name;
     if (std::string_view(p.value.buffer()->as<char>(), p.value.type().bytes()) !=
         std::string_view(q.value.buffer()->as<char>(), q.value.type().bytes()))
@@ -165,16 +173,15 @@ inline std::vector<std::string> names_in(const fs::path& directory) {
 }
 
 // The Error that `f` throws; internal with an empty text when it throws none.
-template <class F>
-Error error_of(F&& f) {
+template <class F> Error error_of(F&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e;
-  }
+  } catch (const Error& e) { return e; }
   return Error(ErrorKind::internal, {});
 }
 
-inline bool mentions(const Error& e, std::string_view text) { return std::string_view(e.what()).find(text) != std::string_view::npos; }
+inline bool mentions(const Error& e, std::string_view text) {
+  return std::string_view(e.what()).find(text) != std::string_view::npos;
+}
 
 }  // namespace nnx::test

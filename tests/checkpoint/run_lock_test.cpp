@@ -60,7 +60,7 @@ TEST_CASE("of many that start at once exactly one gets the lock") {
       ::close(start[1]);
       ::close(done[0]);
       char x = 0;
-      if (::read(start[0], &x, 1) != 0) ::_exit(2);   // until the parent closes its end
+      if (::read(start[0], &x, 1) != 0) ::_exit(2);  // until the parent closes its end
       char won = '0';
       try {
         const RunLock lock(run.path);

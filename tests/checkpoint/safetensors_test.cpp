@@ -18,7 +18,9 @@ std::string with_length(uint64_t length, const std::string& rest) {
   return out + rest;
 }
 
-std::string file_of(const std::string& header, size_t data = 0) { return with_length(header.size(), header) + std::string(data, '\0'); }
+std::string file_of(const std::string& header, size_t data = 0) {
+  return with_length(header.size(), header) + std::string(data, '\0');
+}
 
 std::string encoded(const State& state) {
   std::string out;
@@ -119,7 +121,8 @@ TEST_CASE("a hostile header is refused with a reason, before anything is made of
       {file_of("{}", 1), "after the last tensor"},
       {file_of("{\"a\":" + good + ",\"b\":" + good + "}", 4), "overlap"},
       {file_of("{\"a\":" + good + ",\"b\":" + tensor("F32", "[1]", "[8,12]") + "}", 12), "hole"},
-      {file_of("{\"a\":" + tensor("F32", "[2]", "[0,8]") + ",\"b\":" + tensor("F32", "[1]", "[4,8]") + "}", 8), "overlap"},
+      {file_of("{\"a\":" + tensor("F32", "[2]", "[0,8]") + ",\"b\":" + tensor("F32", "[1]", "[4,8]") + "}", 8),
+       "overlap"},
   };
   for (const auto& [text, why] : cases) {
     CAPTURE(text.substr(0, 200));
@@ -133,7 +136,9 @@ TEST_CASE("a hostile header is refused with a reason, before anything is made of
 
 TEST_CASE("what a State needs beyond the format is checked too") {
   const std::string good = R"("w":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]})";
-  const auto with_info = [&](const std::string& info) { return file_of("{\"__metadata__\":{" + info + "}," + good + "}", 1); };
+  const auto with_info = [&](const std::string& info) {
+    return file_of("{\"__metadata__\":{" + info + "}," + good + "}", 1);
+  };
   CHECK(decode_state(bytes(with_info(R"("w":"{\"kind\":\"Param\"}")")), "f").size() == 1);
   std::string two = with_info(R"("w":"{\"kind\":\"Param\"}")");
   two.back() = 2;

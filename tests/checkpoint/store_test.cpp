@@ -27,8 +27,8 @@ TEST_CASE("a checkpoint comes back whole, and merges into an equal model with it
   const Checkpoint saved = checkpoint_of(1200);
   store.save(saved);
   CHECK(names_in(store.directory_of(1200)) ==
-        std::vector<std::string>{"MANIFEST.json", "batch_stats.safetensors", "graphdef.json", "opt_state.safetensors", "params.safetensors",
-                                 "rest.safetensors", "rng.safetensors"});
+        std::vector<std::string>{"MANIFEST.json", "batch_stats.safetensors", "graphdef.json", "opt_state.safetensors",
+                                 "params.safetensors", "rest.safetensors", "rng.safetensors"});
   CHECK(store.directory_of(1200).filename() == "step-00001200");
   const auto found = store.newest(notes);
   REQUIRE(found);
@@ -70,10 +70,10 @@ TEST_CASE("same content, same bytes; only the manifest knows the run") {
   }
   const std::string before = contents(x / "MANIFEST.json");
   const auto written = fs::last_write_time(x / "MANIFEST.json");
-  CheckpointStore(a.path, "one").save(checkpoint_of(7));   // the same again: nothing to do
+  CheckpointStore(a.path, "one").save(checkpoint_of(7));  // the same again: nothing to do
   CHECK(contents(x / "MANIFEST.json") == before);
   CHECK(fs::last_write_time(x / "MANIFEST.json") == written);
-  CheckpointStore(a.path, "one").save(checkpoint_of(7, 9.5f));   // another content replaces it
+  CheckpointStore(a.path, "one").save(checkpoint_of(7, 9.5f));  // another content replaces it
   CHECK(difference(CheckpointStore(a.path, "one").read(7), checkpoint_of(7, 9.5f)) == "");
   CHECK(names_in(a.path / "checkpoints") == std::vector<std::string>{"step-00000007"});
 }
@@ -92,7 +92,8 @@ TEST_CASE("what must not be saved is refused and leaves nothing behind") {
   const TemporaryDirectory run;
   CheckpointStore store(run.path, "id");
   Checkpoint bad = checkpoint_of(1);
-  bad.partitions["params"].set("layers.1.kernel", array<float>({1, 2, std::numeric_limits<float>::quiet_NaN(), 4, 5, 6}, {2, 3}));
+  bad.partitions["params"].set("layers.1.kernel",
+                               array<float>({1, 2, std::numeric_limits<float>::quiet_NaN(), 4, 5, 6}, {2, 3}));
   Error e = error_of([&] { store.save(bad); });
   CHECK(e.kind() == ErrorKind::numeric);
   CHECK(mentions(e, "layers.1.kernel"));
@@ -108,7 +109,8 @@ TEST_CASE("what must not be saved is refused and leaves nothing behind") {
   bad = checkpoint_of(-1);
   CHECK(error_of([&] { store.save(bad); }).kind() == ErrorKind::structure);
   CHECK(names_in(run.path).empty());
-  for (const std::string id : {"", "a/b", "a.b", "..", "\n"}) CHECK(error_of([&] { CheckpointStore(run.path, id); }).kind() == ErrorKind::structure);
+  for (const std::string id : {"", "a/b", "a.b", "..", "\n"})
+    CHECK(error_of([&] { CheckpointStore(run.path, id); }).kind() == ErrorKind::structure);
 }
 
 TEST_CASE("a directory that cannot be made or written is a clear error") {
@@ -117,7 +119,8 @@ TEST_CASE("a directory that cannot be made or written is a clear error") {
   const Error e = error_of([&] { CheckpointStore(run.path / "file", "id").save(checkpoint_of(1)); });
   CHECK(e.kind() == ErrorKind::cannot_create);
   CHECK(mentions(e, "file"));
-  CHECK(error_of([&] { CheckpointStore(run.path / "file" / "run", "id").save(checkpoint_of(1)); }).kind() == ErrorKind::cannot_create);
+  CHECK(error_of([&] { CheckpointStore(run.path / "file" / "run", "id").save(checkpoint_of(1)); }).kind() ==
+        ErrorKind::cannot_create);
   overwrite(run.path / "checkpoints", "x");
   CHECK(mentions(error_of([&] { CheckpointStore(run.path, "id").save(checkpoint_of(1)); }), "is not a directory"));
   fs::remove(run.path / "checkpoints");
@@ -125,7 +128,9 @@ TEST_CASE("a directory that cannot be made or written is a clear error") {
   const Error link = error_of([&] { CheckpointStore(run.path, "id").save(checkpoint_of(1)); });
   CHECK(link.kind() == ErrorKind::data);
   CHECK(mentions(link, "checkpoints"));
-  CHECK(error_of([&] { CheckpointStore(fs::path(run.path) / std::string(300, 'n'), "id").save(checkpoint_of(1)); }).kind() == ErrorKind::cannot_create);
+  CHECK(error_of([&] {
+          CheckpointStore(fs::path(run.path) / std::string(300, 'n'), "id").save(checkpoint_of(1));
+        }).kind() == ErrorKind::cannot_create);
 }
 
 TEST_CASE("another run's checkpoint is refused by a store of a run, and read by read_checkpoint") {
@@ -161,8 +166,10 @@ TEST_CASE("only our own leftovers are swept") {
   CheckpointStore store(run.path, "id");
   store.save(checkpoint_of(1));
   const fs::path folder = run.path / "checkpoints";
-  const std::vector<std::string> foreign = {".tmp.step-00000003.other.1-0", ".tmp.step-3.id.1-0", ".tmp.step-00000003.id.x", ".tmp.mine",
-                                            ".trash.step-00000003.id.", "notes", ".tmp.step-00000004.id.9-9"};
+  const std::vector<std::string> foreign = {".tmp.step-00000003.other.1-0", ".tmp.step-3.id.1-0",
+                                            ".tmp.step-00000003.id.x",      ".tmp.mine",
+                                            ".trash.step-00000003.id.",     "notes",
+                                            ".tmp.step-00000004.id.9-9"};
   for (const std::string& name : foreign) {
     fs::create_directory(folder / name);
     overwrite(folder / name / "keep.txt", "mine");
@@ -187,7 +194,8 @@ TEST_CASE("going back to an earlier step sets the later ones aside") {
   for (const int64_t step : {1, 2, 3}) store.save(checkpoint_of(step));
   store.set_aside_after(1);
   CHECK(store.steps() == std::vector<int64_t>{1});
-  CHECK(names_in(run.path / "checkpoints") == std::vector<std::string>{".old.step-00000002", ".old.step-00000003", "step-00000001"});
+  CHECK(names_in(run.path / "checkpoints") ==
+        std::vector<std::string>{".old.step-00000002", ".old.step-00000003", "step-00000001"});
 }
 
 TEST_CASE("the mark of the best survives, and damage to it is noticed") {
@@ -223,7 +231,7 @@ TEST_CASE("retention keeps the newest, the best and what was just saved: 300 ran
   const fs::path folder = run.path / "checkpoints";
   Checkpoint small = checkpoint_of(0);
   small.partitions.clear();
-  calls::watch({});   // without real syncs
+  calls::watch({});  // without real syncs
   for (int i = 0; i < 300; ++i) {
     const int keep = static_cast<int>(random() % 4);
     CheckpointStore store(run.path, "id", {.keep = keep});
@@ -238,7 +246,9 @@ TEST_CASE("retention keeps the newest, the best and what was just saved: 300 ran
       std::set<int64_t> kept{step};
       if (best) kept.insert(*best);
       size_t newest = 0;
-      for (auto it = model.rbegin(); it != model.rend() && newest < static_cast<size_t>(std::max(keep, 2)); ++it, ++newest) kept.insert(*it);
+      for (auto it = model.rbegin(); it != model.rend() && newest < static_cast<size_t>(std::max(keep, 2));
+           ++it, ++newest)
+        kept.insert(*it);
       model = kept;
     }
     REQUIRE(store.steps() == sorted(model));

@@ -66,9 +66,9 @@ int openat(int directory, const char* path, int flags, ...) {
 
 ssize_t write(int file, const void* data, size_t size) {
   if (watching) {
-    if (planned.error == 0 && count + 1 == planned.at) ::syscall(SYS_write, file, data, size / 2);   // killed half way
+    if (planned.error == 0 && count + 1 == planned.at) ::syscall(SYS_write, file, data, size / 2);  // killed half way
     if (fails("write")) return -1;
-    size = size > 100 ? size / 2 : size;   // the kernel may take less than it is given
+    size = size > 100 ? size / 2 : size;  // the kernel may take less than it is given
   }
   return ::syscall(SYS_write, file, data, size);
 }

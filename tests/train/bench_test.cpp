@@ -35,9 +35,8 @@ TEST_CASE("bench: the figures fit each other") {
   // Three products forward and backward for each Linear but the first, whose input needs no gradient.
   const double products = 2.0 * 5 * (3 * 16 * 10 + 2 * 2 * 16);
   CHECK(r.gflop * 1e9 > products);
-  const Plan* plan = compiled_train_step(setup).plan();
-  REQUIRE(plan);
-  CHECK(r.plan_steps == static_cast<int64_t>(plan->report().steps.size()));
+  const TrainStep step = compiled_train_step(setup);
+  CHECK(r.plan_steps == static_cast<int64_t>(step.plan()->report().steps.size()));
   CHECK(to_string(r).find(" of ") != std::string::npos);
 }
 

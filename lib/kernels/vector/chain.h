@@ -88,12 +88,16 @@ template <int width>
   });
 }
 
-inline void run_chain(const ChainCall& call) {
-  const ChainCall c = call;   // by value: nothing that is stored can change it
+template <int width>
+inline void chains_block(const ChainCall* chains, int count, int64_t i, int64_t n) {
+  for (int k = 0; k < count; ++k) chain_block<width>(chains[k], i, n);
+}
+
+inline void run_chains(const ChainCall* chains, int count, int64_t n) {
   int64_t i = 0;
-  for (; i + chain_width * lanes <= c.n; i += chain_width * lanes) chain_block<chain_width>(c, i, lanes);
-  for (; i + 2 * lanes <= c.n; i += 2 * lanes) chain_block<2>(c, i, lanes);
-  for (; i < c.n; i += lanes) chain_block<1>(c, i, c.n - i < lanes ? c.n - i : lanes);
+  for (; i + chain_width * lanes <= n; i += chain_width * lanes) chains_block<chain_width>(chains, count, i, lanes);
+  for (; i + 2 * lanes <= n; i += 2 * lanes) chains_block<2>(chains, count, i, lanes);
+  for (; i < n; i += lanes) chains_block<1>(chains, count, i, n - i < lanes ? n - i : lanes);
 }
 
 }  // namespace

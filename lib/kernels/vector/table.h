@@ -41,11 +41,11 @@ enum class ChainOp : uint8_t {
   add, sub, reverse_sub, mul, div, reverse_div, maximum, minimum, negative, abs, sqrt, rsqrt, square,
   add_product, sub_product, reverse_sub_product, reverse_div_quotient,
 };
-struct ChainLink {
-  ChainOp op = ChainOp::add;
-  const float* x = nullptr;
-  const float* y = nullptr;
-  int64_t x_step = 0, y_step = 0;
+struct ChainLink {   // without initial values: arrays of them are made for every tile
+  ChainOp op;
+  const float* x;
+  const float* y;
+  int64_t x_step, y_step;
 };
 struct ChainCall {
   float* out;
@@ -53,8 +53,10 @@ struct ChainCall {
   int64_t start_step;
   const ChainLink* links;
   int count;
-  int64_t n;
 };
+// Several chains over the same n elements, block by block: while one divides, the next can already load. A later chain may
+// start from or use what an earlier one put out.
+using ChainsFn = void (*)(const ChainCall* chains, int count, int64_t n);
 
 // Kernels of rows of c contiguous f32; `rows` of them. Statistics are accumulated so that the error does not grow with c.
 struct RowKernels {
@@ -81,7 +83,7 @@ struct VectorTable {
   size_t count;
   RowKernels rows;
   SmallMatmulFn small_matmul;
-  void (*chain)(const ChainCall& call);
+  ChainsFn chains;
 };
 
 const VectorTable& vector_table_baseline();

@@ -1,0 +1,38 @@
+// One function a subcommand: it adds its options to the program, and when it is chosen sets what is to be done.
+//
+//   void add_inspect(CLI::App& app, Action& action);      // in inspect.cpp, and one line in main.cpp
+//
+// An Action returns the exit code; an Error that it throws becomes a message and the code of its kind.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace nnx {
+
+using Action = std::function<int()>;
+
+void add_train(CLI::App& app, Action& action, const std::vector<std::string>& argv);   // argv: for the manifest
+void add_eval(CLI::App& app, Action& action);
+void add_validate(CLI::App& app, Action& action);
+void add_explain(CLI::App& app, Action& action);
+void add_layers(CLI::App& app, Action& action);
+void add_inspect(CLI::App& app, Action& action);
+void add_plan(CLI::App& app, Action& action);
+void add_bench(CLI::App& app, Action& action);
+
+// The options that name a config: --config, --overlay and key=value arguments.
+struct ConfigOptions {
+  std::vector<std::string> files, overlays, arguments;
+  void add_to(CLI::App& command);
+  void check() const;   // throws ErrorKind::usage for what is not available
+};
+
+inline constexpr const char* exit_codes_text =
+    "Exit codes: 0 done, also when stopped early; 64 wrong command line; 65 a data file or checkpoint is not what it should\n"
+    "be; 66 an input is missing; 70 not finite, or an error of nnx itself; 73 an output cannot be made; 74 reading or writing\n"
+    "failed; 75 stopped by a signal with a checkpoint to resume from, or the run is in use; 78 the config is wrong.";
+
+}  // namespace nnx

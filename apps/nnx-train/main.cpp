@@ -1,0 +1,86 @@
+// nnx-train: trains neural networks from YAML. Arguments in, exit code out; the work is done by lib/.
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <new>
+#include <sstream>
+
+#include "base/error.h"
+#include "commands.h"
+#include "train/environment.h"
+
+namespace nnx {
+namespace {
+
+constexpr const char* examples_text =
+    "Examples:\n"
+    "  nnx-train --config configs/mlp.yaml\n"
+    "  nnx-train --config configs/mlp.yaml train.epochs=3 output_dir=runs/short\n"
+    "  nnx-train --config configs/mlp.yaml --resume auto\n"
+    "  nnx-train eval runs/mlp --split test\n\n";
+
+// One line an error, each with the program's name, so that logs can be searched.
+int report(const std::string& text, int code) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) std::fprintf(stderr, "nnx-train: error: %s\n", line.c_str());
+  return code;
+}
+
+// Without a subcommand the arguments are those of `train`.
+std::vector<std::string> with_command(const CLI::App& app, std::vector<std::string> arguments) {
+  const std::string& first = arguments[0];
+  if (first == "-h" || first == "--help" || first == "--version") return arguments;
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  if (std::find(names.begin(), names.end(), first) != names.end()) return arguments;
+  if (!first.starts_with('-') && first.find('=') == std::string::npos) {
+    const std::string near = nearest(first, names);
+    fail(ErrorKind::usage, {.message = "there is no subcommand " + in_quotes(first),
+                            .hint = near.empty() ? "see nnx-train --help" : "did you mean '" + near + "'?"});
+  }
+  arguments.insert(arguments.begin(), "train");
+  return arguments;
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("nnx-train trains neural networks described in YAML, on the CPU.", "nnx-train");
+  app.set_version_flag("--version", std::string("nnx-train ") + version);
+  app.footer(std::string(examples_text) + exit_codes_text);
+  Action action;
+  add_train(app, action, {argv, argv + argc});
+  add_eval(app, action);
+  add_validate(app, action);
+  add_explain(app, action);
+  add_layers(app, action);
+  add_inspect(app, action);
+  add_plan(app, action);
+  add_bench(app, action);
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return exit_code(ErrorKind::usage);
+  }
+  std::vector<std::string> arguments = with_command(app, {argv + 1, argv + argc});
+  std::reverse(arguments.begin(), arguments.end());   // as CLI11 takes them
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == 0) return app.exit(error);   // --help, --version
+    return report(error.what(), exit_code(ErrorKind::usage));
+  }
+  return action ? action() : 0;
+}
+
+}  // namespace
+}  // namespace nnx
+
+int main(int argc, char** argv) {
+  try {
+    return nnx::run(argc, argv);
+  } catch (const nnx::Error& error) {
+    return nnx::report(error.what(), nnx::exit_code(error.kind()));
+  } catch (const std::bad_alloc&) {
+    return nnx::report("out of memory", nnx::exit_code(nnx::ErrorKind::internal));
+  } catch (const std::exception& error) {
+    return nnx::report(std::string("internal error: ") + error.what(), nnx::exit_code(nnx::ErrorKind::internal));
+  }
+}

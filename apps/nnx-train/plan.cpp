@@ -1,0 +1,48 @@
+#include <cstdio>
+#include <memory>
+
+#include "base/error.h"
+#include "commands.h"
+#include "train/bench.h"
+#include "train/inspect.h"
+
+namespace nnx {
+namespace {
+
+struct PlanArguments {
+  std::vector<std::string> files, words;
+  bool json = false;
+};
+
+// The words are a run directory, unless config files are given, and key=value arguments.
+TrainSource source_of(const PlanArguments& arguments) {
+  TrainSource source{.files = arguments.files, .arguments = {}};
+  for (const std::string& word : arguments.words) {
+    if (word.find('=') != std::string::npos) source.arguments.push_back(word);
+    else if (source.files.empty()) source = source_of_run(word, std::move(source.arguments));
+    else fail(ErrorKind::usage, {.where = "plan", .expected = "one run directory, or --config", .got = in_quotes(word) + " besides"});
+  }
+  if (source.files.empty()) fail(ErrorKind::usage, {.where = "plan", .expected = "a run directory, or --config", .got = "neither"});
+  return source;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Action& action) {
+  auto arguments = std::make_shared<PlanArguments>();
+  CLI::App* command = app.add_subcommand("plan", "Show what the compiled training step of a run or a config runs");
+  command->add_option("run", arguments->words, "The run directory, and values that replace those of the config: key.path=value");
+  command->add_option("-c,--config", arguments->files, "A config file instead; several are merged in order")->allow_extra_args(false);
+  command->add_flag("--json", arguments->json, "Print JSON");
+  command->footer(exit_codes_text);
+  command->callback([arguments, &action] {
+    action = [arguments] {
+      Setup setup = prepare(source_of(*arguments));
+      const TrainStep step = compiled_train_step(setup);
+      std::fputs((arguments->json ? to_json(step.plan()->report()) + "\n" : step.plan()->to_string()).c_str(), stdout);
+      return 0;
+    };
+  });
+}
+
+}  // namespace nnx
