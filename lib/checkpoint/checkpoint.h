@@ -4,8 +4,7 @@
 //   RunLock lock(run);                                        // run_lock.h: one process a run directory
 //   CheckpointStore store(run, run_id);
 //   if (auto found = store.newest(notes)) { ... go on from found->step ... }
-//   store.save({.step = 1200, .graphdef = def, .partitions = partition(state(model)), .progress = ..., .environment =
-//   ...});
+//   store.save({.step = 1200, .graphdef = graphdef(model), .partitions = partition(state(model)), .progress = ...});
 //
 //   <run>/checkpoints/step-00001200/  MANIFEST.json graphdef.json <partition>.safetensors (one each, never empty)
 //
@@ -33,8 +32,8 @@ class Directory;  // posix_file.h
 struct Checkpoint {
   int64_t step = 0;
   GraphDef graphdef = {};  // of the model
-  std::map<std::string, State> partitions =
-      {};                        // "params", "batch_stats", "rng", "opt_state", "rest"; empty ones are dropped
+  // "params", "batch_stats", "rng", "opt_state", "rest"; empty ones are dropped.
+  std::map<std::string, State> partitions = {};
   std::string progress = {};     // JSON text of the trainer: cursor, partial sums, best, early stopping
   std::string environment = {};  // JSON text: binary, oneDNN, ISA, threads, data and config identity
 };

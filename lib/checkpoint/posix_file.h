@@ -2,7 +2,7 @@
 // directory, and links and special files are refused.
 //
 //   Directory run("runs/mlp");
-//   WrittenFile f = run.make("new").write("a.json", {{bytes}});    // synced and closed when it returns
+//   if (auto fresh = run.make("new")) WrittenFile f = fresh->write("a.json", text);    // synced and closed
 #pragma once
 
 #include <cstddef>
@@ -19,8 +19,8 @@
 
 namespace nnx {
 
-// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost. Never sync them
-// again.
+// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost, and syncing them again
+// would only seem to work.
 struct SyncError : Error {
   using Error::Error;
 };
@@ -70,8 +70,8 @@ class Directory {
   // Throw ErrorKind::data for a name that is there but is a link or not what it should be.
   std::optional<Directory> find(const std::string& name) const;  // a directory in this one; nullopt when not there
   Directory open(const std::string& name) const;                 // the same; data when not there
-  FileBytes read(const std::string& name, std::optional<uint64_t> size,
-                 uint64_t limit = UINT64_MAX) const;  // of that size
+  // Of exactly `size` bytes when that is given, of at most `limit`.
+  FileBytes read(const std::string& name, std::optional<uint64_t> size, uint64_t limit = UINT64_MAX) const;
   uint64_t size_of(const std::string& name) const;
   bool contains(const std::string& name) const;  // of any kind
   std::vector<std::string> list() const;         // sorted

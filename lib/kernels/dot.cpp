@@ -1,5 +1,5 @@
-// dot_general as one batched matmul: dimensions of a group are read as one where the operand's layout allows it, else the
-// operand is first copied to [batch, rows, columns].
+// dot_general as one batched matmul: dimensions of a group are read as one where the operand's layout allows it, else
+// the operand is first copied to [batch, rows, columns].
 #include <algorithm>
 #include <optional>
 
@@ -11,7 +11,7 @@
 namespace nnx::kernels {
 namespace {
 
-constexpr double fork_flops = 5e5;   // below, waking a second thread costs more than it saves
+constexpr double fork_flops = 5e5;  // below, waking a second thread costs more than it saves
 
 struct Group {
   int64_t size = 1, stride = 1;
@@ -49,18 +49,19 @@ int64_t size_of_dims(const Shape& shape, const std::vector<int>& dims) {
 
 struct Side {
   MatmulSpec::Operand operand;
-  std::optional<StridedCopy> copy;   // into [batch, rows, columns]
+  std::optional<StridedCopy> copy;  // into [batch, rows, columns]
   int64_t elements = 0;
 };
 
-Side make_side(const Shape& shape, const std::vector<int>& batch, const std::vector<int>& rows, const std::vector<int>& cols) {
+Side make_side(const Shape& shape, const std::vector<int>& batch, const std::vector<int>& rows,
+               const std::vector<int>& cols) {
   const std::vector<int64_t> strides = row_major_strides(shape);
   const auto b = as_one(shape, strides, batch), r = as_one(shape, strides, rows), c = as_one(shape, strides, cols);
   Side side;
   side.elements = shape.size();
   if (b && r && c) {
     side.operand = {b->stride, r->stride, c->stride};
-    if (c->size == 1) side.operand.col_stride = 1;   // one column: its rows, of one element, may lie anywhere
+    if (c->size == 1) side.operand.col_stride = 1;  // one column: its rows, of one element, may lie anywhere
     else if (r->size == 1) side.operand.row_stride = c->stride == 1 ? c->size : 1;
     if (side.operand.col_stride == 1 || side.operand.row_stride == 1) return side;
   }
@@ -81,7 +82,10 @@ Side make_side(const Shape& shape, const std::vector<int>& batch, const std::vec
 class DotKernel final : public Kernel {
  public:
   DotKernel(Side lhs, Side rhs, KernelPtr matmul, int threads)
-      : lhs_(std::move(lhs)), rhs_(std::move(rhs)), matmul_(std::move(matmul)), copy_threads_(useful_threads(threads, std::max(lhs_.elements, rhs_.elements))) {}
+      : lhs_(std::move(lhs)),
+        rhs_(std::move(rhs)),
+        matmul_(std::move(matmul)),
+        copy_threads_(useful_threads(threads, std::max(lhs_.elements, rhs_.elements))) {}
 
   void run(void* const* args) const override {
     auto* scratch = static_cast<std::byte*>(args[3]);
@@ -89,8 +93,9 @@ class DotKernel final : public Kernel {
     int i = 0;
     for (const Side* side : {&lhs_, &rhs_}) {
       if (side->copy) {
-        for_pieces(copy_threads_, side->copy->dims[0],
-                   [&](int64_t begin, int64_t end, int) { strided_copy(*side->copy, operands[i], scratch, begin, end); });
+        for_pieces(copy_threads_, side->copy->dims[0], [&](int64_t begin, int64_t end, int) {
+          strided_copy(*side->copy, operands[i], scratch, begin, end);
+        });
         operands[i] = scratch;
         scratch += copied_bytes(*side);
       }
@@ -99,7 +104,9 @@ class DotKernel final : public Kernel {
     void* const inner[] = {const_cast<void*>(operands[0]), const_cast<void*>(operands[1]), args[2], scratch};
     matmul_->run(inner);
   }
-  std::string name() const override { return std::string(lhs_.copy || rhs_.copy ? "transpose+" : "") + matmul_->name(); }
+  std::string name() const override {
+    return std::string(lhs_.copy || rhs_.copy ? "transpose+" : "") + matmul_->name();
+  }
   size_t scratch_bytes() const override {
     return matmul_->scratch_bytes() + (lhs_.copy ? copied_bytes(lhs_) : 0) + (rhs_.copy ? copied_bytes(rhs_) : 0);
   }
@@ -120,13 +127,15 @@ KernelPtr make_dot_kernel(const OpCall& call) {
   if (call.op.name != "dot_general" || call.in[0].dtype != DType::f32) return nullptr;
   const auto& a = call.attrs.as<DotAttrs>();
   const Shape &l = call.in[0].shape, &r = call.in[1].shape;
-  const std::vector<int> lhs_free = free_dims(l, a.lhs_batch, a.lhs_contract), rhs_free = free_dims(r, a.rhs_batch, a.rhs_contract);
+  const std::vector<int> lhs_free = free_dims(l, a.lhs_batch, a.lhs_contract),
+                         rhs_free = free_dims(r, a.rhs_batch, a.rhs_contract);
   MatmulSpec spec;
   spec.batch = size_of_dims(l, a.lhs_batch);
   spec.m = size_of_dims(l, lhs_free);
   spec.n = size_of_dims(r, rhs_free);
   spec.k = size_of_dims(l, a.lhs_contract);
-  Side lhs = make_side(l, a.lhs_batch, lhs_free, a.lhs_contract), rhs = make_side(r, a.rhs_batch, a.rhs_contract, rhs_free);
+  Side lhs = make_side(l, a.lhs_batch, lhs_free, a.lhs_contract),
+       rhs = make_side(r, a.rhs_batch, a.rhs_contract, rhs_free);
   spec.lhs = lhs.operand;
   spec.rhs = rhs.operand;
   spec.out = {spec.m * spec.n, spec.n, 1};

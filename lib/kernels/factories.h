@@ -12,11 +12,11 @@ struct OpCall {
   int threads;
 };
 
-KernelPtr make_dot_kernel(const OpCall& call);        // dot_general
-KernelPtr make_movement_kernel(const OpCall& call);   // broadcast_in_dim reshape transpose slice pad concatenate reverse
-KernelPtr make_index_kernel(const OpCall& call);      // gather scatter_add
-KernelPtr make_scan_kernel(const OpCall& call);       // cumsum sort argmax argmin
-KernelPtr make_row_kernel(const OpCall& call);        // softmax log_softmax softmax_cross_entropy(_grad) layer_norm(_grad)
+KernelPtr make_dot_kernel(const OpCall& call);       // dot_general
+KernelPtr make_movement_kernel(const OpCall& call);  // broadcast_in_dim reshape transpose slice pad concatenate reverse
+KernelPtr make_index_kernel(const OpCall& call);     // gather scatter_add
+KernelPtr make_scan_kernel(const OpCall& call);      // cumsum sort argmax argmin
+KernelPtr make_row_kernel(const OpCall& call);  // softmax log_softmax softmax_cross_entropy(_grad) layer_norm(_grad)
 
 // to[sum of index * to_strides] = from[sum of index * from_strides] for a space of `dims`, elements of `element` bytes.
 // Strides may be negative. Transposes go block by block.
@@ -25,8 +25,8 @@ struct StridedCopy {
   int64_t from_offset = 0, to_offset = 0;
   int element = 4;
 };
-StridedCopy simplified(StridedCopy copy);                 // dimensions merged; the last one is the one nearest to unit strides
-void strided_copy(const StridedCopy& copy, const void* from, void* to, int64_t begin, int64_t end);   // of dims[0]
+StridedCopy simplified(StridedCopy copy);  // dimensions merged; the last one is the one nearest to unit strides
+void strided_copy(const StridedCopy& copy, const void* from, void* to, int64_t begin, int64_t end);  // of dims[0]
 
 std::vector<int64_t> row_major_strides(const Shape& shape);
 

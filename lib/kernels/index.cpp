@@ -11,10 +11,11 @@ namespace nnx::kernels {
 namespace {
 
 struct IndexSpace {
-  int64_t batch = 1, pre = 1, n = 1, count = 1, post = 1;   // products of the dimensions of each part
+  int64_t batch = 1, pre = 1, n = 1, count = 1, post = 1;  // products of the dimensions of each part
   bool is_signed = true;
 
-  IndexSpace(const Type& x, const Type& indices, const GatherAttrs& a) : n(x.shape[a.axis]), is_signed(indices.dtype == DType::i32) {
+  IndexSpace(const Type& x, const Type& indices, const GatherAttrs& a)
+      : n(x.shape[a.axis]), is_signed(indices.dtype == DType::i32) {
     for (int i = 0; i < a.batch_dims; ++i) batch *= x.shape[i];
     for (int i = a.batch_dims; i < a.axis; ++i) pre *= x.shape[i];
     for (int i = a.axis + 1; i < x.shape.rank(); ++i) post *= x.shape[i];
@@ -31,15 +32,18 @@ struct IndexSpace {
 class GatherKernel final : public Kernel {
  public:
   GatherKernel(const OpCall& call)
-      : space_(call.in[0], call.in[1], call.attrs.as<GatherAttrs>()), row_bytes_(space_.post * static_cast<int64_t>(size_of(call.in[0].dtype))),
-        bytes_(2.0 * static_cast<double>(call.out[0].bytes())), threads_(useful_threads(call.threads, call.out[0].size())) {}
+      : space_(call.in[0], call.in[1], call.attrs.as<GatherAttrs>()),
+        row_bytes_(space_.post * static_cast<int64_t>(size_of(call.in[0].dtype))),
+        bytes_(2.0 * static_cast<double>(call.out[0].bytes())),
+        threads_(useful_threads(call.threads, call.out[0].size())) {}
 
   void run(void* const* args) const override {
     const int64_t rows = space_.batch * space_.pre * space_.count;
     for_pieces(threads_, row_bytes_ == 0 ? 0 : rows, [&](int64_t begin, int64_t end, int) {
       for (int64_t row = begin; row < end; ++row) {
         const int64_t outer = row / space_.count, k = row % space_.count;
-        const int64_t index = std::clamp<int64_t>(space_.at(args[1], outer / space_.pre * space_.count + k), 0, space_.n - 1);
+        const int64_t index =
+            std::clamp<int64_t>(space_.at(args[1], outer / space_.pre * space_.count + k), 0, space_.n - 1);
         const auto* from = static_cast<const std::byte*>(args[0]) + (outer * space_.n + index) * row_bytes_;
         auto* to = static_cast<std::byte*>(args[2]) + row * row_bytes_;
         if (row_bytes_ == 4) std::memcpy(to, from, 4);
@@ -58,13 +62,16 @@ class GatherKernel final : public Kernel {
   int threads_;
 };
 
-// Each thread adds what falls into its part of the indexed axis, in the order of the indices: the result does not depend
-// on the number of threads.
+// Each thread adds what falls into its part of the indexed axis, in the order of the indices: the result does not
+// depend on the number of threads.
 class ScatterAddKernel final : public Kernel {
  public:
   ScatterAddKernel(const OpCall& call)
-      : space_(call.in[0], call.in[1], call.attrs.as<GatherAttrs>()), x_bytes_(call.in[0].bytes()), add_(find_vector("add", call.in[0].dtype, call.in[0].dtype)),
-        bytes_(2.0 * static_cast<double>(call.in[0].bytes() + call.in[2].bytes())), threads_(useful_threads(call.threads, call.in[2].size())) {}
+      : space_(call.in[0], call.in[1], call.attrs.as<GatherAttrs>()),
+        x_bytes_(call.in[0].bytes()),
+        add_(find_vector("add", call.in[0].dtype, call.in[0].dtype)),
+        bytes_(2.0 * static_cast<double>(call.in[0].bytes() + call.in[2].bytes())),
+        threads_(useful_threads(call.threads, call.in[2].size())) {}
 
   void run(void* const* args) const override {
     auto* out = static_cast<uint32_t*>(args[3]);

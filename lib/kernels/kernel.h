@@ -20,10 +20,10 @@ class Kernel {
   // An output may be the very same pointer as an input only where the factory's comment says so.
   virtual void run(void* const* args) const = 0;
 
-  virtual std::string name() const = 0;          // what runs: "fused[add,relu]", "matmul brg:avx512_core", "softmax"
+  virtual std::string name() const = 0;  // what runs: "fused[add,relu]", "matmul brg:avx512_core", "softmax"
   virtual size_t scratch_bytes() const { return 0; }
-  virtual double flops() const { return 0; }     // floating-point operations a run
-  virtual double bytes() const { return 0; }     // bytes read and written a run
+  virtual double flops() const { return 0; }  // floating-point operations a run
+  virtual double bytes() const { return 0; }  // bytes read and written a run
   virtual int threads() const { return 1; }
 };
 
@@ -32,11 +32,12 @@ using KernelPtr = std::unique_ptr<Kernel>;
 // The fast kernel of one op for these types, or null when there is none (the plan then expands the op or falls back to
 // reference/). Covers contraction, index, row-wise neural ops, data movement, sort, cumsum, argmax; elementwise ops and
 // reductions are built through fused_loop.h, matmuls with an epilogue through matmul.h.
-KernelPtr make_kernel(const OpDef& op, const Attrs& attrs, std::span<const Type> in, std::span<const Type> out, int threads);
+KernelPtr make_kernel(const OpDef& op, const Attrs& attrs, std::span<const Type> in, std::span<const Type> out,
+                      int threads);
 
 // Threads a plan may use: OMP_NUM_THREADS, or the processors this process may run on.
 int max_threads();
-void set_max_threads(int threads);               // throws ErrorKind::config below 1
+void set_max_threads(int threads);  // throws ErrorKind::config below 1
 
 // The instruction set our own kernels were chosen for: "avx512", "avx2" or "baseline"; NNX_ISA lowers it.
 std::string isa_name();

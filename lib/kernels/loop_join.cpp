@@ -11,7 +11,7 @@ namespace {
 struct Joiner {
   LoopProgram& p;
   const std::vector<int>& readers;
-  std::vector<int> maker;      // which step makes a register, or -1
+  std::vector<int> maker;  // which step makes a register, or -1
   std::vector<bool> gone;
 
   bool is_f32(int reg) const { return p.registers[static_cast<size_t>(reg)].dtype == DType::f32; }
@@ -20,7 +20,8 @@ struct Joiner {
   ProgramStep* sole_maker(int reg) {
     const int i = maker[static_cast<size_t>(reg)];
     return i >= 0 && readers[static_cast<size_t>(reg)] == 1 && p.steps[static_cast<size_t>(i)].level == Level::tile
-               ? &p.steps[static_cast<size_t>(i)] : nullptr;
+               ? &p.steps[static_cast<size_t>(i)]
+               : nullptr;
   }
   void remove(const ProgramStep& step) { gone[static_cast<size_t>(&step - p.steps.data())] = true; }
 };
@@ -33,11 +34,16 @@ std::optional<ChainOp> link_of(std::string_view op, int at) {
     std::optional<ChainOp> second = {};
   };
   static constexpr Row rows[] = {
-      {"add", ChainOp::add, ChainOp::add},   {"sub", ChainOp::sub, ChainOp::reverse_sub},
-      {"mul", ChainOp::mul, ChainOp::mul},   {"div", ChainOp::div, ChainOp::reverse_div},
-      {"negative", ChainOp::negative},       {"abs", ChainOp::abs},
-      {"sqrt", ChainOp::sqrt},               {"rsqrt", ChainOp::rsqrt},
-      {"maximum", ChainOp::maximum},         {"minimum", ChainOp::minimum},
+      {"add", ChainOp::add, ChainOp::add},
+      {"sub", ChainOp::sub, ChainOp::reverse_sub},
+      {"mul", ChainOp::mul, ChainOp::mul},
+      {"div", ChainOp::div, ChainOp::reverse_div},
+      {"negative", ChainOp::negative},
+      {"abs", ChainOp::abs},
+      {"sqrt", ChainOp::sqrt},
+      {"rsqrt", ChainOp::rsqrt},
+      {"maximum", ChainOp::maximum},
+      {"minimum", ChainOp::minimum},
   };
   for (const Row& row : rows) {
     if (row.op == op) return at == 0 ? row.first : row.second;
@@ -70,9 +76,11 @@ bool extend(Joiner& j, ProgramStep& step, int at) {
   const int other = step.args.size() > 1 ? step.args[static_cast<size_t>(1 - at)] : -1;
   std::vector<ChainOp> chain = before->chain;
   std::vector<int> args = before->args;
-  ProgramStep* pair = other >= 0 ? j.sole_maker(other) : nullptr;   // x y or x / y, computed inside the link
+  ProgramStep* pair = other >= 0 ? j.sole_maker(other) : nullptr;  // x y or x / y, computed inside the link
   if (is_single(pair, ChainOp::mul) && (step.op == "add" || step.op == "sub")) {
-    chain.push_back(step.op == "add" ? ChainOp::add_product : at == 0 ? ChainOp::sub_product : ChainOp::reverse_sub_product);
+    chain.push_back(step.op == "add" ? ChainOp::add_product
+                    : at == 0        ? ChainOp::sub_product
+                                     : ChainOp::reverse_sub_product);
     args.insert(args.end(), pair->args.begin(), pair->args.end());
     j.remove(*pair);
   } else if (is_single(pair, ChainOp::div) && step.op == "div" && at == 1) {
@@ -96,7 +104,9 @@ bool absorb_product(Joiner& j, ProgramStep& step) {
     ProgramStep* product = j.sole_maker(step.args[static_cast<size_t>(at)]);
     if (!is_single(product, ChainOp::mul)) continue;
     const int start = step.args[static_cast<size_t>(1 - at)];
-    step.chain = {step.op == "add" ? ChainOp::add_product : at == 1 ? ChainOp::sub_product : ChainOp::reverse_sub_product};
+    step.chain = {step.op == "add" ? ChainOp::add_product
+                  : at == 1        ? ChainOp::sub_product
+                                   : ChainOp::reverse_sub_product};
     step.args = {start, product->args[0], product->args[1]};
     j.remove(*product);
     return true;
@@ -113,7 +123,7 @@ void join_chain(Joiner& j, ProgramStep& step) {
   if (step.args.size() == 1) {
     extend(j, step, 0);
   } else if (step.args[0] != step.args[1]) {
-    const int longer = length(1) > length(0) ? 1 : 0;   // the running value comes along the longer chain
+    const int longer = length(1) > length(0) ? 1 : 0;  // the running value comes along the longer chain
     if (!extend(j, step, longer) && !extend(j, step, 1 - longer)) absorb_product(j, step);
   }
 }
@@ -133,8 +143,14 @@ void join_select(Joiner& j, ProgramStep& step) {
 
 int operands_of(ChainOp op) {
   switch (op) {
-    case ChainOp::negative: case ChainOp::abs: case ChainOp::sqrt: case ChainOp::rsqrt: case ChainOp::square: return 0;
-    case ChainOp::add_product: case ChainOp::sub_product: case ChainOp::reverse_sub_product:
+    case ChainOp::negative:
+    case ChainOp::abs:
+    case ChainOp::sqrt:
+    case ChainOp::rsqrt:
+    case ChainOp::square: return 0;
+    case ChainOp::add_product:
+    case ChainOp::sub_product:
+    case ChainOp::reverse_sub_product:
     case ChainOp::reverse_div_quotient: return 2;
     default: return 1;
   }
@@ -150,8 +166,9 @@ void join_steps(LoopProgram& p, const std::vector<int>& readers) {
   std::vector<ProgramStep> kept;
   for (size_t i = 0; i < p.steps.size(); ++i) {
     if (j.gone[i]) continue;
-    if (p.steps[i].chain.size() == 1 && p.steps[i].chain[0] != ChainOp::square && operands_of(p.steps[i].chain[0]) < 2) {
-      p.steps[i].chain.clear();   // one op alone has a loop of its own
+    if (p.steps[i].chain.size() == 1 && p.steps[i].chain[0] != ChainOp::square &&
+        operands_of(p.steps[i].chain[0]) < 2) {
+      p.steps[i].chain.clear();  // one op alone has a loop of its own
     }
     kept.push_back(std::move(p.steps[i]));
   }

@@ -5,101 +5,23 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "kernels/loop_program.h"
+#include "kernels/loop_tiles.h"
 
 namespace nnx::kernels {
 namespace {
 
-constexpr int64_t block_sum_rows = 64;   // rows of float sums before they go to double
-
-void* at(void* base, int64_t elements, int64_t size) { return static_cast<std::byte*>(base) + elements * size; }
-
-// Calls visit(offset, position, count) for each run along the last dimension of block positions [begin, begin + n):
-// `offset` is where strides lead for the first of them, position counts from 0.
-template <class Visit>
-void for_each_run(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, int64_t begin, int64_t n, Visit visit) {
-  int64_t coordinate[Shape::max_rank] = {};
-  const size_t rank = sizes.size();
-  int64_t rest = begin, offset = 0;
-  for (size_t d = rank; d-- > 0;) {
-    coordinate[d] = rest % sizes[d];
-    rest /= sizes[d];
-    offset += coordinate[d] * strides[d];
-  }
-  for (int64_t done = 0; done < n;) {
-    const int64_t count = std::min(n - done, sizes[rank - 1] - coordinate[rank - 1]);
-    visit(offset, done, count);
-    done += count;
-    coordinate[rank - 1] += count;
-    offset += count * strides[rank - 1];
-    for (size_t d = rank - 1; d > 0 && coordinate[d] == sizes[d]; --d) {
-      offset += strides[d - 1] - sizes[d] * strides[d];
-      coordinate[d] = 0;
-      ++coordinate[d - 1];
-    }
-  }
-}
-
-template <class T>
-void gather_run(const T* from, int64_t stride, T* to, int64_t n) {
-  if (stride == 1) {
-    std::memcpy(to, from, static_cast<size_t>(n) * sizeof(T));
-  } else if (stride == 0) {
-    std::fill_n(to, n, *from);
-  } else {
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i * stride];
-  }
-}
-
-template <class T>
-void gather_block(const LoopSpace& space, const Walk& walk, const void* base, int64_t begin, int64_t n, void* to) {
-  for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
-    gather_run(static_cast<const T*>(base) + offset, walk.block.back(), static_cast<T*>(to) + position, count);
-  });
-}
-
-template <class T>
-void scatter(const LoopSpace& space, const Walk& walk, const void* from, int64_t begin, int64_t n, void* base) {
-  const int64_t stride = walk.block.back();
-  for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
-    T* to = static_cast<T*>(base) + offset;
-    const T* source = static_cast<const T*>(from) + position;
-    for (int64_t i = 0; i < count; ++i) to[i * stride] = source[i];
-  });
-}
-
-void broadcast_single(const void* value, int64_t size, void* to) {
-  if (size == 1) {
-    std::memset(to, *static_cast<const unsigned char*>(value), vector_bytes);
-  } else {
-    for (int i = 0; i < vector_bytes / 4; ++i) std::memcpy(static_cast<std::byte*>(to) + 4 * i, value, 4);
-  }
-}
-
-void fill_cells(const ProgramOutput& o, void* cells, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    if (o.as_double) {
-      static_cast<double*>(cells)[i] = o.identity;
-    } else if (o.dtype == DType::f32) {
-      static_cast<float*>(cells)[i] = static_cast<float>(o.identity);
-    } else if (o.dtype == DType::i32) {
-      static_cast<int32_t*>(cells)[i] = static_cast<int32_t>(o.identity);
-    } else if (o.dtype == DType::u32) {
-      static_cast<uint32_t*>(cells)[i] = static_cast<uint32_t>(o.identity);
-    } else {
-      static_cast<uint8_t*>(cells)[i] = o.identity != 0;
-    }
-  }
-}
-
-int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+constexpr int64_t block_sum_rows = 64;  // rows of float sums before they go to double
 
 // One thread's walk. All of its memory is a piece of the caller's scratch.
 class LoopThread {
  public:
   LoopThread(const LoopProgram& p, void* const* args, std::byte* scratch, int thread)
-      : p_(p), args_(args), shared_(scratch), memory_(scratch + p.shared_bytes + p.thread_bytes * static_cast<size_t>(thread)),
-        pointers_(reinterpret_cast<void**>(memory_ + p.pointers_at)), thread_(thread) {
+      : p_(p),
+        args_(args),
+        shared_(scratch),
+        memory_(scratch + p.shared_bytes + p.thread_bytes * static_cast<size_t>(thread)),
+        pointers_(reinterpret_cast<void**>(memory_ + p.pointers_at)),
+        thread_(thread) {
     int64_t* offsets = reinterpret_cast<int64_t*>(memory_ + p.offsets_at);
     const auto take = [&](size_t n) {
       int64_t* piece = offsets;
@@ -137,7 +59,8 @@ class LoopThread {
     if (begin >= end || std::count(space.outer.begin(), space.outer.end(), 0) > 0) return;
     const int64_t tiles = (end - begin + p_.tile - 1) / p_.tile;
     // Even tiles of whole blocks of vectors, unless operands repeat with the tile.
-    const int64_t tile = p_.period > 0 ? p_.tile : std::min(p_.tile, ((end - begin + tiles - 1) / tiles + 127) / 128 * 128);
+    const int64_t tile =
+        p_.period > 0 ? p_.tile : std::min(p_.tile, ((end - begin + tiles - 1) / tiles + 127) / 128 * 128);
     start();
     if (p_.tiles_outermost) {
       for (int64_t b = begin; b < end; b += tile) {
@@ -167,7 +90,9 @@ class LoopThread {
   }
 
   // Laid out once: every tile reads the same elements.
-  bool repeats(const ProgramInput& in) const { return !in.key && in.walk.period > 0 && p_.period % in.walk.period == 0; }
+  bool repeats(const ProgramInput& in) const {
+    return !in.key && in.walk.period > 0 && p_.period % in.walk.period == 0;
+  }
 
   void gather(const ProgramInput& in, const void* base, int64_t begin, int64_t n) {
     const auto r = static_cast<size_t>(in.reg);
@@ -175,8 +100,7 @@ class LoopThread {
     else gather_block<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
   }
 
-  template <class Body>
-  void for_each_outer(Body body) {
+  template <class Body> void for_each_outer(Body body) {
     const std::vector<int64_t>& sizes = p_.space.outer;
     int64_t coordinate[Shape::max_rank] = {};
     const int rank = static_cast<int>(sizes.size());
@@ -188,7 +112,8 @@ class LoopThread {
         for (const ProgramInput& in : p_.inputs) {
           const auto r = static_cast<size_t>(in.reg);
           if (p_.registers[r].level == Level::outer && !in.key) {
-            broadcast_single(at(args_[in.reg], input_at_[in.reg], p_.registers[r].size), p_.registers[r].size, pointers_[r]);
+            broadcast_single(at(args_[in.reg], input_at_[in.reg], p_.registers[r].size), p_.registers[r].size,
+                             pointers_[r]);
           }
         }
         run_steps(p_.first_outer_step, p_.first_tile_step, 0, 0);
@@ -208,7 +133,7 @@ class LoopThread {
     for (int d = 0; d < rank; ++d) move(static_cast<size_t>(d), -first(d));
   }
 
-  void move(size_t d, int64_t by) {   // all offsets by `by` along outer dimension d
+  void move(size_t d, int64_t by) {  // all offsets by `by` along outer dimension d
     if (by == 0) return;
     for (size_t i = 0; i < p_.inputs.size(); ++i) input_at_[i] += by * p_.inputs[i].walk.outer[d];
     for (size_t o = 0; o < p_.outputs.size(); ++o) {
@@ -282,18 +207,23 @@ class LoopThread {
     for (size_t k = 0; k < step.chain.size(); ++k) {
       links[k].op = step.chain[k];
       const int operands = operands_of(step.chain[k]);
-      const int x = operands > 0 ? step.args[next++] : step.args[0];   // not read where there is none
+      const int x = operands > 0 ? step.args[next++] : step.args[0];  // not read where there is none
       const int y = operands > 1 ? step.args[next++] : x;
-      links[k] = {step.chain[k], static_cast<const float*>(pointers_[x]), static_cast<const float*>(pointers_[y]), moves(x), moves(y)};
+      links[k] = {step.chain[k], static_cast<const float*>(pointers_[x]), static_cast<const float*>(pointers_[y]),
+                  moves(x), moves(y)};
     }
-    return {.out = static_cast<float*>(pointers_[step.out]), .start = static_cast<const float*>(pointers_[step.args[0]]),
-            .start_step = moves(step.args[0]), .links = links, .count = static_cast<int>(step.chain.size())};
+    return {.out = static_cast<float*>(pointers_[step.out]),
+            .start = static_cast<const float*>(pointers_[step.args[0]]),
+            .start_step = moves(step.args[0]),
+            .links = links,
+            .count = static_cast<int>(step.chain.size())};
   }
 
   void place_result(size_t s, int64_t begin) {
     const ProgramStep& step = p_.steps[s];
     if (direct_[s] == std::byte{0}) return;
-    pointers_[step.out] = at(outputs_[step.direct_output], output_at_[step.direct_output] + begin, p_.registers[static_cast<size_t>(step.out)].size);
+    pointers_[step.out] = at(outputs_[step.direct_output], output_at_[step.direct_output] + begin,
+                             p_.registers[static_cast<size_t>(step.out)].size);
   }
 
   // An element's index is an affine function of its coordinates; one call a run of constant step.
@@ -367,7 +297,7 @@ class LoopThread {
     });
   }
 
-  void reduce_run(size_t o, const void* values, int64_t n, int64_t cell) {   // n values into one cell
+  void reduce_run(size_t o, const void* values, int64_t n, int64_t cell) {  // n values into one cell
     const ProgramOutput& out = p_.outputs[o];
     alignas(8) std::byte result[8];
     VectorCall call;
@@ -385,7 +315,7 @@ class LoopThread {
     }
   }
 
-  void combine(size_t o, const void* values, int64_t n, int64_t cell) {   // n values into n cells
+  void combine(size_t o, const void* values, int64_t n, int64_t cell) {  // n values into n cells
     const ProgramOutput& out = p_.outputs[o];
     VectorCall call;
     call.n = n;
@@ -404,7 +334,8 @@ class LoopThread {
   // Sums of the same cells over consecutive rows are kept in float for a while.
   void add_to_sums(size_t o, const void* values, int64_t n, int64_t cell) {
     const ProgramOutput& out = p_.outputs[o];
-    if (sum_rows_[o] == block_sum_rows || (sum_rows_[o] > 0 && (sum_cell_[o] != cell || sum_length_[o] != n))) flush_sums(o);
+    if (sum_rows_[o] == block_sum_rows || (sum_rows_[o] > 0 && (sum_cell_[o] != cell || sum_length_[o] != n)))
+      flush_sums(o);
     VectorCall call;
     call.out = memory_ + out.block_sums_at;
     call.n = n;
@@ -423,8 +354,9 @@ class LoopThread {
   void flush_sums(size_t o) {
     if (sum_rows_[o] == 0) return;
     const ProgramOutput& out = p_.outputs[o];
-    const int64_t row = out.cell.period > 0 ? out.cell.period : sum_length_[o];   // a tile may hold several rows
-    for (int64_t i = 0; i < sum_length_[o]; i += row) combine(o, memory_ + out.block_sums_at + 4 * i, std::min(row, sum_length_[o] - i), sum_cell_[o]);
+    const int64_t row = out.cell.period > 0 ? out.cell.period : sum_length_[o];  // a tile may hold several rows
+    for (int64_t i = 0; i < sum_length_[o]; i += row)
+      combine(o, memory_ + out.block_sums_at + 4 * i, std::min(row, sum_length_[o] - i), sum_cell_[o]);
     sum_rows_[o] = 0;
   }
 
@@ -434,50 +366,17 @@ class LoopThread {
   std::byte* shared_;
   std::byte* memory_;
   void** pointers_;
-  std::byte* direct_;       // of each step: whether it computes right into its output
+  std::byte* direct_;  // of each step: whether it computes right into its output
   int thread_;
   int64_t outer_begin_ = 0, outer_end_ = 0;
-  int64_t* input_at_;     // offsets of the current outer index, in elements
+  int64_t* input_at_;  // offsets of the current outer index, in elements
   int64_t* output_at_;
   int64_t* cell_at_;
   int64_t* index_at_;
-  int64_t* sum_cell_;     // which cells the block of sums belongs to, how many rows are in it, and of what length
+  int64_t* sum_cell_;  // which cells the block of sums belongs to, how many rows are in it, and of what length
   int64_t* sum_rows_;
   int64_t* sum_length_;
 };
-
-// Cells [begin, end) of one reduction: partial sums in order of threads, then the result's type.
-void finish_cells(const LoopProgram& p, const ProgramOutput& o, std::byte* scratch, void* result, int64_t begin, int64_t end) {
-  std::byte* first = scratch + o.cells_at;
-  for (int t = 1; o.partial && t < p.threads; ++t) {
-    std::byte* other = first + t * aligned(o.cells * o.cell_bytes);
-    if (o.as_double) {
-      for (int64_t i = begin; i < end; ++i) reinterpret_cast<double*>(first)[i] += reinterpret_cast<double*>(other)[i];
-      continue;
-    }
-    VectorCall call;
-    call.out = first + begin * o.cell_bytes;
-    call.in[0] = call.out;
-    call.in[1] = other + begin * o.cell_bytes;
-    call.step[0] = call.step[1] = 1;
-    call.n = end - begin;
-    o.combine(call);
-  }
-  for_each_run(o.kept, o.kept_strides, begin, end - begin,
-               [&](int64_t offset, int64_t position, int64_t count) {
-                 const int64_t stride = o.kept_strides.back();
-                 for (int64_t i = 0; i < count; ++i) {
-                   void* to = at(result, offset + i * stride, static_cast<int64_t>(size_of(o.dtype)));
-                   const std::byte* cell = first + (begin + position + i) * o.cell_bytes;
-                   if (o.as_double) {
-                     const float value = static_cast<float>(*reinterpret_cast<const double*>(cell));
-                     std::memcpy(to, &value, sizeof value);
-                   } else {
-                     std::memcpy(to, cell, static_cast<size_t>(o.cell_bytes));
-                   }
-                 }
-               });
-}
 
 void finish(const LoopProgram& p, void* const* args, std::byte* scratch, int thread) {
   for (size_t i = 0; i < p.outputs.size(); ++i) {

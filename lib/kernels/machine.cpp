@@ -14,7 +14,7 @@
 namespace nnx::kernels {
 namespace {
 
-int best_isa() {   // 0 baseline, 1 avx2, 2 avx512
+int best_isa() {  // 0 baseline, 1 avx2, 2 avx512
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512vl")) {
@@ -58,7 +58,8 @@ int max_threads() {
 }
 
 void set_max_threads(int threads) {
-  if (threads < 1) fail(ErrorKind::config, {.where = "threads", .expected = "at least 1", .got = std::to_string(threads)});
+  if (threads < 1)
+    fail(ErrorKind::config, {.where = "threads", .expected = "at least 1", .got = std::to_string(threads)});
   thread_limit = threads;
 }
 

@@ -20,11 +20,13 @@ namespace {
 constexpr double small_flops = 65536;
 
 double flops_of(const MatmulSpec& s) {
-  return 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k);
+  return 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) *
+         static_cast<double>(s.k);
 }
 
 double bytes_of(const MatmulSpec& s) {
-  const double b = static_cast<double>(s.batch), m = static_cast<double>(s.m), n = static_cast<double>(s.n), k = static_cast<double>(s.k);
+  const double b = static_cast<double>(s.batch), m = static_cast<double>(s.m), n = static_cast<double>(s.n),
+               k = static_cast<double>(s.k);
   return 4 * (b * m * k + b * k * n + b * m * n * (s.residual ? 2 : 1) + (s.bias ? n : 0));
 }
 
@@ -38,7 +40,9 @@ void transpose_into(const float* from, int64_t row_stride, int64_t col_stride, f
 class SmallMatmul final : public Kernel {
  public:
   explicit SmallMatmul(const MatmulSpec& spec)
-      : spec_(spec), multiply_(vector_table().small_matmul), add_(find_vector("add", DType::f32, DType::f32)),
+      : spec_(spec),
+        multiply_(vector_table().small_matmul),
+        add_(find_vector("add", DType::f32, DType::f32)),
         activate_(activation_fn(spec.activation)) {}
 
   void run(void* const* args) const override {
@@ -54,12 +58,14 @@ class SmallMatmul final : public Kernel {
       const float* right = rhs + b * s.rhs.batch_stride;
       int64_t ldb = s.rhs.row_stride;
       if (scratch) {
-        if (b == 0 || s.rhs.batch_stride != 0) transpose_into(right, s.rhs.row_stride, s.rhs.col_stride, scratch, s.k, s.n);
+        if (b == 0 || s.rhs.batch_stride != 0)
+          transpose_into(right, s.rhs.row_stride, s.rhs.col_stride, scratch, s.k, s.n);
         right = scratch;
         ldb = s.n;
       }
       float* result = out + b * s.out.batch_stride;
-      multiply_(lhs + b * s.lhs.batch_stride, s.lhs.row_stride, s.lhs.col_stride, right, ldb, bias, result, s.out.row_stride, s.m, s.n, s.k);
+      multiply_(lhs + b * s.lhs.batch_stride, s.lhs.row_stride, s.lhs.col_stride, right, ldb, bias, result,
+                s.out.row_stride, s.m, s.n, s.k);
       if (activate_ || residual) finish(result, residual ? residual + b * s.out.batch_stride : nullptr);
     }
   }
@@ -110,16 +116,33 @@ struct Primitive {
 };
 
 std::array<int64_t, 16> key_of(const MatmulSpec& s, int threads) {
-  return {s.batch, s.m, s.n, s.k, s.lhs.batch_stride, s.lhs.row_stride, s.lhs.col_stride, s.rhs.batch_stride, s.rhs.row_stride,
-          s.rhs.col_stride, s.out.batch_stride, s.out.row_stride, s.out.col_stride, s.bias * 2 + s.residual,
-          static_cast<int64_t>(s.activation), threads};
+  return {s.batch,
+          s.m,
+          s.n,
+          s.k,
+          s.lhs.batch_stride,
+          s.lhs.row_stride,
+          s.lhs.col_stride,
+          s.rhs.batch_stride,
+          s.rhs.row_stride,
+          s.rhs.col_stride,
+          s.out.batch_stride,
+          s.out.row_stride,
+          s.out.col_stride,
+          s.bias * 2 + s.residual,
+          static_cast<int64_t>(s.activation),
+          threads};
 }
 
 // Creation fixes how the work is cut, so it happens under the number of threads it will run with.
 class ThreadCount {
  public:
-  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) { if (threads != before_) omp_set_num_threads(threads); }
-  ~ThreadCount() { if (omp_get_max_threads() != before_) omp_set_num_threads(before_); }
+  explicit ThreadCount(int threads) : before_(omp_get_max_threads()) {
+    if (threads != before_) omp_set_num_threads(threads);
+  }
+  ~ThreadCount() {
+    if (omp_get_max_threads() != before_) omp_set_num_threads(before_);
+  }
   ThreadCount(const ThreadCount&) = delete;
   ThreadCount& operator=(const ThreadCount&) = delete;
 
@@ -130,12 +153,14 @@ class ThreadCount {
 dnnl::matmul::primitive_desc describe(const MatmulSpec& spec) try {
   return onednn::matmul_desc(spec);
 } catch (const dnnl::error& e) {
-  fail(ErrorKind::internal, {.where = "matmul", .message = std::string("oneDNN does not take this layout: ") + e.what()});
+  fail(ErrorKind::internal,
+       {.where = "matmul", .message = std::string("oneDNN does not take this layout: ") + e.what()});
 }
 
 std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int threads) {
   static std::mutex mutex;
-  static std::unordered_map<uint64_t, std::list<std::pair<std::array<int64_t, 16>, std::weak_ptr<const Primitive>>>> cache;
+  static std::unordered_map<uint64_t, std::list<std::pair<std::array<int64_t, 16>, std::weak_ptr<const Primitive>>>>
+      cache;
   const auto key = key_of(spec, threads);
   uint64_t hash = hash_seed;
   for (const int64_t word : key) hash = hash_combine(hash, static_cast<uint64_t>(word));
@@ -148,7 +173,8 @@ std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int thread
   bucket.remove_if([](const auto& entry) { return entry.second.expired(); });
   const ThreadCount scope(threads);
   const dnnl::matmul::primitive_desc desc = describe(spec);
-  auto made = std::make_shared<const Primitive>(Primitive{desc, dnnl::matmul(desc), std::string("matmul ") + desc.impl_info_str()});
+  auto made = std::make_shared<const Primitive>(
+      Primitive{desc, dnnl::matmul(desc), std::string("matmul ") + desc.impl_info_str()});
   bucket.emplace_back(key, made);
   return made;
 }
@@ -156,7 +182,9 @@ std::shared_ptr<const Primitive> primitive_of(const MatmulSpec& spec, int thread
 class DnnlMatmul final : public Kernel {
  public:
   DnnlMatmul(const MatmulSpec& spec, int threads)
-      : spec_(spec), threads_(threads), primitive_(primitive_of(spec, threads)),
+      : spec_(spec),
+        threads_(threads),
+        primitive_(primitive_of(spec, threads)),
         scratch_bytes_(primitive_->desc.scratchpad_desc().get_size()) {
     bind(DNNL_ARG_SRC, primitive_->desc.src_desc());
     bind(DNNL_ARG_WEIGHTS, primitive_->desc.weights_desc());

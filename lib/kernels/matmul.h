@@ -9,13 +9,16 @@ enum class Activation : uint8_t { none, relu, tanh, logistic, gelu_tanh, gelu_er
 
 // out[b, i, j] = act(sum_k lhs[b, i, k] * rhs[b, k, j] + bias[j]) + residual[b, i, j], all f32.
 // Strides in elements; a unit stride on one of the two matrix dimensions of each operand (either transpose is fast).
-// args of run(): lhs, rhs, [bias], [residual], out, scratch. No output may be an input.
+// args of run(): lhs, rhs, [bias], [residual], out, scratch. No output may be an input. Below about 64 k flops it runs
+// our own loops on one thread. Throws ErrorKind::internal for strides that oneDNN refuses (rows that overlap).
 struct MatmulSpec {
   int64_t batch = 1, m = 0, n = 0, k = 0;
-  struct Operand { int64_t batch_stride = 0, row_stride = 0, col_stride = 1; };
+  struct Operand {
+    int64_t batch_stride = 0, row_stride = 0, col_stride = 1;
+  };
   Operand lhs, rhs, out;
   bool bias = false;
-  bool residual = false;            // laid out as out
+  bool residual = false;  // laid out as out
   Activation activation = Activation::none;
 };
 

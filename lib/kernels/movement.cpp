@@ -17,10 +17,16 @@ struct Piece {
 class MovementKernel final : public Kernel {
  public:
   MovementKernel(const OpCall& call, std::vector<Piece> pieces, int fill_input = -1)
-      : pieces_(std::move(pieces)), name_(call.op.name), inputs_(call.in.size()), out_(call.out[0]), fill_input_(fill_input) {
+      : pieces_(std::move(pieces)),
+        name_(call.op.name),
+        inputs_(call.in.size()),
+        out_(call.out[0]),
+        fill_input_(fill_input) {
     for (Piece& p : pieces_) {
       p.copy.element = static_cast<int>(size_of(out_.dtype));
-      bytes_ += 2.0 * static_cast<double>(p.copy.element) * static_cast<double>(std::accumulate(p.copy.dims.begin(), p.copy.dims.end(), int64_t{1}, std::multiplies<>{}));
+      bytes_ +=
+          2.0 * static_cast<double>(p.copy.element) *
+          static_cast<double>(std::accumulate(p.copy.dims.begin(), p.copy.dims.end(), int64_t{1}, std::multiplies<>{}));
       p.copy = simplified(std::move(p.copy));
     }
     threads_ = useful_threads(call.threads, out_.size());
@@ -30,7 +36,8 @@ class MovementKernel final : public Kernel {
     void* out = args[inputs_];
     if (fill_input_ >= 0) fill(args[fill_input_], out);
     for (const Piece& p : pieces_) {
-      for_pieces(threads_, p.copy.dims[0], [&](int64_t begin, int64_t end, int) { strided_copy(p.copy, args[p.input], out, begin, end); });
+      for_pieces(threads_, p.copy.dims[0],
+                 [&](int64_t begin, int64_t end, int) { strided_copy(p.copy, args[p.input], out, begin, end); });
     }
   }
   std::string name() const override { return name_; }
@@ -39,7 +46,10 @@ class MovementKernel final : public Kernel {
 
  private:
   void fill(const void* value, void* out) const {
-    const StridedCopy splat{.dims = {1, out_.size()}, .from_strides = {0, 0}, .to_strides = {0, 1}, .element = static_cast<int>(size_of(out_.dtype))};
+    const StridedCopy splat{.dims = {1, out_.size()},
+                            .from_strides = {0, 0},
+                            .to_strides = {0, 1},
+                            .element = static_cast<int>(size_of(out_.dtype))};
     strided_copy(splat, value, out, 0, 1);
   }
 
@@ -72,7 +82,9 @@ StridedCopy transpose(const Type& in, const Type& out, const std::vector<int>& p
 }
 
 StridedCopy slice(const Type& in, const Type& out, const SliceAttrs& a) {
-  StridedCopy c{.dims = sizes(out.shape), .from_strides = row_major_strides(in.shape), .to_strides = row_major_strides(out.shape)};
+  StridedCopy c{.dims = sizes(out.shape),
+                .from_strides = row_major_strides(in.shape),
+                .to_strides = row_major_strides(out.shape)};
   for (size_t d = 0; d < c.dims.size(); ++d) {
     c.from_offset += a.start[d] * c.from_strides[d];
     if (!a.strides.empty()) c.from_strides[d] *= a.strides[d];
@@ -81,7 +93,8 @@ StridedCopy slice(const Type& in, const Type& out, const SliceAttrs& a) {
 }
 
 StridedCopy reverse(const Type& in, const std::vector<int>& axes) {
-  StridedCopy c{.dims = sizes(in.shape), .from_strides = row_major_strides(in.shape), .to_strides = row_major_strides(in.shape)};
+  StridedCopy c{
+      .dims = sizes(in.shape), .from_strides = row_major_strides(in.shape), .to_strides = row_major_strides(in.shape)};
   for (const int axis : axes) {
     const auto d = static_cast<size_t>(axis);
     c.from_offset += (c.dims[d] - 1) * c.from_strides[d];
@@ -92,11 +105,12 @@ StridedCopy reverse(const Type& in, const std::vector<int>& axes) {
 
 // Element i of an axis lands at low + i (interior + 1); negative padding drops those that land outside.
 StridedCopy pad(const Type& in, const Type& out, const PadAttrs& a) {
-  StridedCopy c{.dims = sizes(in.shape), .from_strides = row_major_strides(in.shape), .to_strides = row_major_strides(out.shape)};
+  StridedCopy c{
+      .dims = sizes(in.shape), .from_strides = row_major_strides(in.shape), .to_strides = row_major_strides(out.shape)};
   for (size_t d = 0; d < c.dims.size(); ++d) {
     const int64_t step = a.interior.empty() ? 1 : a.interior[d] + 1;
     const int64_t first = a.low[d] < 0 ? (-a.low[d] + step - 1) / step : 0;
-    const int64_t room = out.shape[static_cast<int>(d)] - a.low[d];   // lands below the end while i * step < room
+    const int64_t room = out.shape[static_cast<int>(d)] - a.low[d];  // lands below the end while i * step < room
     const int64_t last = std::min(c.dims[d], room <= 0 ? 0 : (room + step - 1) / step);
     c.dims[d] = std::max<int64_t>(0, last - first);
     c.from_offset += first * c.from_strides[d];

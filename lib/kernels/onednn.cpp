@@ -13,7 +13,9 @@ constexpr auto f32 = memory::data_type::f32;
 // Rank 2 without a batch: plain kernels are chosen more readily than for rank 3.
 memory::desc operand(const MatmulSpec& spec, const MatmulSpec::Operand& o, int64_t rows, int64_t cols) {
   if (spec.batch == 1) return {{rows, cols}, f32, {o.row_stride, o.col_stride}};
-  return {{o.batch_stride == 0 ? 1 : spec.batch, rows, cols}, f32, {o.batch_stride == 0 ? rows * cols : o.batch_stride, o.row_stride, o.col_stride}};
+  return {{o.batch_stride == 0 ? 1 : spec.batch, rows, cols},
+          f32,
+          {o.batch_stride == 0 ? rows * cols : o.batch_stride, o.row_stride, o.col_stride}};
 }
 
 memory::desc bias_of(const MatmulSpec& spec) {
@@ -70,7 +72,8 @@ dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& spec) {
   return spec.bias ? dnnl::matmul::primitive_desc(engine(), lhs, rhs, bias_of(spec), out, attr)
                    : dnnl::matmul::primitive_desc(engine(), lhs, rhs, out, attr);
 #else
-  const dnnl::matmul::desc desc = spec.bias ? dnnl::matmul::desc(lhs, rhs, bias_of(spec), out) : dnnl::matmul::desc(lhs, rhs, out);
+  const dnnl::matmul::desc desc =
+      spec.bias ? dnnl::matmul::desc(lhs, rhs, bias_of(spec), out) : dnnl::matmul::desc(lhs, rhs, out);
   return {desc, attr, engine()};
 #endif
 }
@@ -91,7 +94,8 @@ std::string library_name() {
     case dnnl::cpu_isa::avx512_core_amx: isa = "avx512_core_amx"; break;
     default: break;
   }
-  return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch) + " " + isa;
+  return "oneDNN " + std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch) + " " +
+         isa;
 }
 
 }  // namespace nnx::kernels

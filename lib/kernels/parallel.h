@@ -14,8 +14,7 @@ inline int useful_threads(int threads, int64_t work) {
 }
 
 // body(begin, end, thread) over [0, n).
-template <class Body>
-void for_pieces(int threads, int64_t n, Body body) {
+template <class Body> void for_pieces(int threads, int64_t n, Body body) {
   if (threads <= 1) return body(int64_t{0}, n, 0);
 #pragma omp parallel num_threads(threads)
   {

@@ -1,4 +1,5 @@
-// Neural ops over the last axis, one row at a time: softmax, log_softmax, cross-entropy, layer_norm and their gradients.
+// Neural ops over the last axis, one row at a time: softmax, log_softmax, cross-entropy, layer_norm and their
+// gradients.
 #include <algorithm>
 
 #include "kernels/factories.h"
@@ -32,7 +33,8 @@ class RowKernel : public Kernel {
 
 class SoftmaxKernel final : public RowKernel {
  public:
-  SoftmaxKernel(const OpCall& call) : RowKernel(call), fn_(call.op.name == "softmax" ? kernels_.softmax : kernels_.log_softmax) {}
+  SoftmaxKernel(const OpCall& call)
+      : RowKernel(call), fn_(call.op.name == "softmax" ? kernels_.softmax : kernels_.log_softmax) {}
   void run(void* const* args) const override {
     for_pieces(threads_, rows_, [&](int64_t begin, int64_t end, int) {
       fn_(static_cast<const float*>(args[0]) + begin * c_, static_cast<float*>(args[1]) + begin * c_, end - begin, c_);
@@ -48,8 +50,9 @@ class CrossEntropyKernel final : public RowKernel {
   using RowKernel::RowKernel;
   void run(void* const* args) const override {
     for_pieces(threads_, rows_, [&](int64_t begin, int64_t end, int) {
-      kernels_.cross_entropy(static_cast<const float*>(args[0]) + begin * c_, static_cast<const int32_t*>(args[1]) + begin,
-                             static_cast<float*>(args[2]) + begin, end - begin, c_);
+      kernels_.cross_entropy(static_cast<const float*>(args[0]) + begin * c_,
+                             static_cast<const int32_t*>(args[1]) + begin, static_cast<float*>(args[2]) + begin,
+                             end - begin, c_);
     });
   }
 };
@@ -59,8 +62,9 @@ class CrossEntropyGradKernel final : public RowKernel {
   using RowKernel::RowKernel;
   void run(void* const* args) const override {
     for_pieces(threads_, rows_, [&](int64_t begin, int64_t end, int) {
-      kernels_.cross_entropy_grad(static_cast<const float*>(args[0]) + begin * c_, static_cast<const int32_t*>(args[1]) + begin,
-                                  static_cast<const float*>(args[2]) + begin, static_cast<float*>(args[3]) + begin * c_, end - begin, c_);
+      kernels_.cross_entropy_grad(
+          static_cast<const float*>(args[0]) + begin * c_, static_cast<const int32_t*>(args[1]) + begin,
+          static_cast<const float*>(args[2]) + begin, static_cast<float*>(args[3]) + begin * c_, end - begin, c_);
     });
   }
 };
@@ -73,8 +77,9 @@ class LayerNormKernel final : public RowKernel {
     const auto* scale = attrs_.has_scale ? static_cast<const float*>(args[next++]) : nullptr;
     const auto* bias = attrs_.has_bias ? static_cast<const float*>(args[next++]) : nullptr;
     for_pieces(threads_, rows_, [&](int64_t begin, int64_t end, int) {
-      kernels_.layer_norm(static_cast<const float*>(args[0]) + begin * c_, scale, bias, static_cast<float>(attrs_.epsilon),
-                          static_cast<float*>(args[next]) + begin * c_, end - begin, c_);
+      kernels_.layer_norm(static_cast<const float*>(args[0]) + begin * c_, scale, bias,
+                          static_cast<float>(attrs_.epsilon), static_cast<float*>(args[next]) + begin * c_, end - begin,
+                          c_);
     });
   }
 

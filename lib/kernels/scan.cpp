@@ -13,7 +13,7 @@ namespace nnx::kernels {
 namespace {
 
 struct Lines {
-  int64_t outer = 1, n = 1, inner = 1;   // element i of line l is at (l / inner * n + i) * inner + l % inner
+  int64_t outer = 1, n = 1, inner = 1;  // element i of line l is at (l / inner * n + i) * inner + l % inner
   Lines(const Shape& shape, int axis) : n(shape[axis]) {
     for (int d = 0; d < axis; ++d) outer *= shape[d];
     for (int d = axis + 1; d < shape.rank(); ++d) inner *= shape[d];
@@ -23,8 +23,7 @@ struct Lines {
 };
 
 // Calls f with a value of the element type; false for types without a kernel.
-template <class F>
-bool with_number(DType dtype, F f) {
+template <class F> bool with_number(DType dtype, F f) {
   switch (dtype) {
     case DType::f32: f(float{}); return true;
     case DType::i32: f(int32_t{}); return true;
@@ -37,7 +36,8 @@ class LineKernel : public Kernel {
  public:
   LineKernel(const OpCall& call, int axis)
       : lines_(call.in[0].shape, axis), dtype_(call.in[0].dtype), name_(call.op.name) {
-    threads_ = static_cast<int>(std::clamp<int64_t>(lines_.count(), 1, useful_threads(call.threads, call.in[0].size())));
+    threads_ =
+        static_cast<int>(std::clamp<int64_t>(lines_.count(), 1, useful_threads(call.threads, call.in[0].size())));
     for (const Type& t : call.in) bytes_ += static_cast<double>(t.bytes());
     for (const Type& t : call.out) bytes_ += static_cast<double>(t.bytes());
   }
@@ -55,7 +55,8 @@ class LineKernel : public Kernel {
 
 class CumsumKernel final : public LineKernel {
  public:
-  CumsumKernel(const OpCall& call) : LineKernel(call, call.attrs.as<CumsumAttrs>().axis), reverse_(call.attrs.as<CumsumAttrs>().reverse) {}
+  CumsumKernel(const OpCall& call)
+      : LineKernel(call, call.attrs.as<CumsumAttrs>().axis), reverse_(call.attrs.as<CumsumAttrs>().reverse) {}
   void run(void* const* args) const override {
     with_number(dtype_, [&](auto zero) {
       using T = decltype(zero);
@@ -81,7 +82,8 @@ class CumsumKernel final : public LineKernel {
 
 class ArgBestKernel final : public LineKernel {
  public:
-  ArgBestKernel(const OpCall& call, bool largest) : LineKernel(call, call.attrs.as<AxisAttrs>().axis), largest_(largest) {}
+  ArgBestKernel(const OpCall& call, bool largest)
+      : LineKernel(call, call.attrs.as<AxisAttrs>().axis), largest_(largest) {}
   void run(void* const* args) const override {
     with_number(dtype_, [&](auto zero) {
       using T = decltype(zero);
@@ -94,8 +96,7 @@ class ArgBestKernel final : public LineKernel {
   }
 
  private:
-  template <class T>
-  int32_t best(const T* x) const {   // the first of the best; the first NaN beats all
+  template <class T> int32_t best(const T* x) const {  // the first of the best; the first NaN beats all
     int64_t at = 0;
     T value = x[0];
     for (int64_t i = 1; i < lines_.n && value == value; ++i) {
@@ -142,7 +143,8 @@ class SortKernel final : public LineKernel {
   void sort_line(void* const* args, int64_t start, Pair* pairs) const {
     const auto n = static_cast<size_t>(lines_.n);
     const auto* keys = static_cast<const uint32_t*>(args[0]) + start;
-    for (size_t i = 0; i < n; ++i) pairs[i] = {sort_key(keys[i * static_cast<size_t>(lines_.inner)], dtype_), static_cast<uint32_t>(i)};
+    for (size_t i = 0; i < n; ++i)
+      pairs[i] = {sort_key(keys[i * static_cast<size_t>(lines_.inner)], dtype_), static_cast<uint32_t>(i)};
     const Pair* sorted = n < 64 ? insertion_sort(pairs, n) : radix_sort(pairs, pairs + n, n);
     for (size_t a = 0; a < arrays_; ++a) {
       if (sizes_[a] == 1) permute<uint8_t>(args[a], args[arrays_ + a], start, sorted);
@@ -165,7 +167,7 @@ class SortKernel final : public LineKernel {
     for (int shift = 0; shift < 32; shift += 8) {
       size_t starts[257] = {};
       for (size_t i = 0; i < n; ++i) ++starts[(from[i].key >> shift & 255) + 1];
-      if (std::find(starts, starts + 257, n) != starts + 257) continue;   // one value only
+      if (std::find(starts, starts + 257, n) != starts + 257) continue;  // one value only
       for (int b = 0; b < 256; ++b) starts[b + 1] += starts[b];
       for (size_t i = 0; i < n; ++i) to[starts[from[i].key >> shift & 255]++] = from[i];
       std::swap(from, to);
@@ -173,8 +175,7 @@ class SortKernel final : public LineKernel {
     return from;
   }
 
-  template <class T>
-  void permute(const void* from, void* to, int64_t start, const Pair* order) const {
+  template <class T> void permute(const void* from, void* to, int64_t start, const Pair* order) const {
     const T* x = static_cast<const T*>(from) + start;
     T* y = static_cast<T*>(to) + start;
     for (int64_t i = 0; i < lines_.n; ++i) y[i * lines_.inner] = x[order[i].index * lines_.inner];

@@ -7,12 +7,14 @@
 namespace nnx::kernels {
 namespace {
 
-constexpr int64_t block = 32;   // of a transpose: 32 rows of two cache lines each
+constexpr int64_t block = 32;  // of a transpose: 32 rows of two cache lines each
 
 template <class T>
-void copy_plane(const T* from, int64_t from_row, int64_t from_col, T* to, int64_t to_row, int64_t to_col, int64_t rows, int64_t cols) {
+void copy_plane(const T* from, int64_t from_row, int64_t from_col, T* to, int64_t to_row, int64_t to_col, int64_t rows,
+                int64_t cols) {
   if (from_col == 1 && to_col == 1) {
-    for (int64_t i = 0; i < rows; ++i) std::memcpy(to + i * to_row, from + i * from_row, static_cast<size_t>(cols) * sizeof(T));
+    for (int64_t i = 0; i < rows; ++i)
+      std::memcpy(to + i * to_row, from + i * from_row, static_cast<size_t>(cols) * sizeof(T));
     return;
   }
   if (from_col == 0 && to_col == 1) {
@@ -29,12 +31,11 @@ void copy_plane(const T* from, int64_t from_row, int64_t from_col, T* to, int64_
   }
 }
 
-template <class T>
-void copy_all(const StridedCopy& c, size_t d, const T* from, T* to, int64_t begin, int64_t end) {
+template <class T> void copy_all(const StridedCopy& c, size_t d, const T* from, T* to, int64_t begin, int64_t end) {
   const size_t rank = c.dims.size();
   if (d + 2 == rank) {
-    return copy_plane(from + begin * c.from_strides[d], c.from_strides[d], c.from_strides[d + 1], to + begin * c.to_strides[d],
-                      c.to_strides[d], c.to_strides[d + 1], end - begin, c.dims[d + 1]);
+    return copy_plane(from + begin * c.from_strides[d], c.from_strides[d], c.from_strides[d + 1],
+                      to + begin * c.to_strides[d], c.to_strides[d], c.to_strides[d + 1], end - begin, c.dims[d + 1]);
   }
   for (int64_t i = begin; i < end; ++i) {
     copy_all(c, d + 1, from + i * c.from_strides[d], to + i * c.to_strides[d], 0, c.dims[d + 1]);
@@ -61,7 +62,8 @@ StridedCopy simplified(StridedCopy c) {
     if (c.dims[d] == 1) drop(c, d);
   }
   for (size_t d = c.dims.size(); d-- > 1;) {
-    if (c.from_strides[d - 1] != c.from_strides[d] * c.dims[d] || c.to_strides[d - 1] != c.to_strides[d] * c.dims[d]) continue;
+    if (c.from_strides[d - 1] != c.from_strides[d] * c.dims[d] || c.to_strides[d - 1] != c.to_strides[d] * c.dims[d])
+      continue;
     c.dims[d] *= c.dims[d - 1];
     drop(c, d - 1);
   }
@@ -83,11 +85,14 @@ StridedCopy simplified(StridedCopy c) {
 
 void strided_copy(const StridedCopy& c, const void* from, void* to, int64_t begin, int64_t end) {
   if (c.element == 1) {
-    copy_all(c, 0, static_cast<const uint8_t*>(from) + c.from_offset, static_cast<uint8_t*>(to) + c.to_offset, begin, end);
+    copy_all(c, 0, static_cast<const uint8_t*>(from) + c.from_offset, static_cast<uint8_t*>(to) + c.to_offset, begin,
+             end);
   } else if (c.element == 4) {
-    copy_all(c, 0, static_cast<const uint32_t*>(from) + c.from_offset, static_cast<uint32_t*>(to) + c.to_offset, begin, end);
+    copy_all(c, 0, static_cast<const uint32_t*>(from) + c.from_offset, static_cast<uint32_t*>(to) + c.to_offset, begin,
+             end);
   } else {
-    copy_all(c, 0, static_cast<const uint64_t*>(from) + c.from_offset, static_cast<uint64_t*>(to) + c.to_offset, begin, end);
+    copy_all(c, 0, static_cast<const uint64_t*>(from) + c.from_offset, static_cast<uint64_t*>(to) + c.to_offset, begin,
+             end);
   }
 }
 

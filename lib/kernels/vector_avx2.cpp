@@ -12,7 +12,8 @@ const VectorTable& vector_table_avx2() {
       .isa = "avx2",
       .entries = vector_entries,
       .count = sizeof(vector_entries) / sizeof(vector_entries[0]),
-      .rows = {softmax_rows, log_softmax_rows, cross_entropy_rows, cross_entropy_grad_rows, layer_norm_rows, layer_norm_grad_rows},
+      .rows = {softmax_rows, log_softmax_rows, cross_entropy_rows, cross_entropy_grad_rows, layer_norm_rows,
+               layer_norm_grad_rows},
       .small_matmul = small_matmul,
       .chains = run_chains,
   };

@@ -8,30 +8,6 @@
 namespace nnx {
 namespace {
 
-constexpr int64_t most_values = 6;
-
-template <class T>
-std::string values_text(std::span<const T> values) {
-  std::string text;
-  for (const T v : values) {
-    if (!text.empty()) text += ", ";
-    if constexpr (std::is_floating_point_v<T>) text += fmt::format("{:.4g}", v);
-    else text += fmt::format("{}", v);
-  }
-  return text;
-}
-
-std::string values_text(const Array& array) {
-  switch (array.dtype()) {
-    case DType::f32: return values_text(array.data<float>());
-    case DType::f64: return values_text(array.data<double>());
-    case DType::i32: return values_text(array.data<int32_t>());
-    case DType::u32: return values_text(array.data<uint32_t>());
-    case DType::boolean: return values_text(array.data<bool>());
-  }
-  return {};
-}
-
 class Printer {
  public:
   explicit Printer(const DisplayOptions& options) : options_(options) {}
@@ -72,9 +48,8 @@ class Printer {
     std::string text = fmt::format(" {} {}", array.type().to_string(), byte_text(array.type().bytes()));
     if (!node.leaf->tag.empty()) text += fmt::format("  tag {}", node.leaf->tag);
     if (!options_.values || !array.concrete()) return text;
-    if (array.size() > 0 && array.size() <= most_values) return text + paint("2", fmt::format("  [{}]", values_text(array)));
-    const ArraySummary summary = summarize(array);
-    return text + paint(summary.non_finite ? "1;31" : "2", "  " + summary.to_string());
+    const std::string values = describe_values(array);
+    return text + paint(values.ends_with("NON-FINITE") ? "1;31" : "2", "  " + values);
   }
 
   std::string paint(const char* style, const std::string& text) const {

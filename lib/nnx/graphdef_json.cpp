@@ -1,7 +1,7 @@
-// The text form of a GraphDef: {"version": 1, "nodes": [...]}, one node a line in flatten order. A node is {"module":
-// type},
-// {"variable": kind, "tag", "metadata"}, {"list": n} or {"map": n} with "attributes": [{"key": name or index, ...}],
-// each with one of "node", "value", "number", "array", or none of them for an empty attribute.
+// The text form of a GraphDef: {"version": 1, "nodes": [...]}, one node a line, in flatten order.
+//
+// A node has one of "module": type, "variable": kind (with "tag" and "metadata"), "list": size, "map": size; and
+// "attributes": [{"key": name or index, ...}], each with one of "node", "value", "number", "array", or none when empty.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -24,7 +24,7 @@ using Form = AttributeDef::Form;
 constexpr int64_t version = 1;
 constexpr size_t max_nodes = 1'000'000;
 constexpr size_t max_depth = 1000;  // of objects: walks over a GraphDef are recursive
-const std::string title = "graphdef";
+constexpr const char* title = "graphdef";
 
 // Placeholders live as long as the process: kinds and types are compared by address.
 struct Placeholders {

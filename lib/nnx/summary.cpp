@@ -34,6 +34,28 @@ ArraySummary summarize_span(std::span<const T> values) {
   return s;
 }
 
+template <class T>
+std::string list_text(std::span<const T> values) {
+  std::string text;
+  for (const T v : values) {
+    if (!text.empty()) text += ", ";
+    if constexpr (std::is_floating_point_v<T>) text += fmt::format("{:.4g}", v);
+    else text += fmt::format("{}", v);
+  }
+  return "[" + text + "]";
+}
+
+auto with_values(const Array& array, auto&& f) {
+  switch (array.dtype()) {
+    case DType::f32: return f(array.data<float>());
+    case DType::f64: return f(array.data<double>());
+    case DType::i32: return f(array.data<int32_t>());
+    case DType::u32: return f(array.data<uint32_t>());
+    case DType::boolean: return f(array.data<bool>());
+  }
+  fail(ErrorKind::internal, {.message = "an Array of an unknown dtype was summarised"});
+}
+
 }  // namespace
 
 std::string ArraySummary::to_string() const {
@@ -45,14 +67,13 @@ std::string ArraySummary::to_string() const {
 }
 
 ArraySummary summarize(const Array& array) {
-  switch (array.dtype()) {
-    case DType::f32: return summarize_span(array.data<float>());
-    case DType::f64: return summarize_span(array.data<double>());
-    case DType::i32: return summarize_span(array.data<int32_t>());
-    case DType::u32: return summarize_span(array.data<uint32_t>());
-    case DType::boolean: return summarize_span(array.data<bool>());
-  }
-  fail(ErrorKind::internal, {.message = "an Array of an unknown dtype was summarised"});
+  return with_values(array, [](auto values) { return summarize_span(values); });
+}
+
+std::string describe_values(const Array& array) {
+  constexpr int64_t most = 6;
+  if (array.size() == 0 || array.size() > most) return summarize(array).to_string();
+  return with_values(array, [](auto values) { return list_text(values); });
 }
 
 std::string grouped(int64_t number) {

@@ -20,6 +20,7 @@ struct ArraySummary {
 
 // `array` must be concrete. Two passes in f64: the mean first, then the deviations from it.
 ArraySummary summarize(const Array& array);
+std::string describe_values(const Array& array);   // "[0.5, -1]" for up to six values, else the summary
 
 std::string grouped(int64_t number);            // thousands separated by commas
 std::string byte_text(size_t bytes);            // decimal units: above 1e9 GB, 1e6 MB, 1e3 KB with one decimal, else B

@@ -64,7 +64,7 @@ void add_calls(Inspection& in, const fs::path& run) {
 
 std::vector<std::string> leaf_row(const Path& path, const StateLeaf& leaf) {
   const Type& type = leaf.value.type();
-  return {"  " + to_string(path), std::string(leaf.kind->name), type.to_string(), summarize(leaf.value).to_string(),
+  return {"  " + to_string(path), std::string(leaf.kind->name), type.to_string(), describe_values(leaf.value),
           byte_text(type.bytes())};
 }
 
@@ -158,7 +158,8 @@ std::string to_text(const Inspection& in, bool color) {
   std::string text = fmt::format("{}: step {}\n\nGraphDef\n", in.directory.string(), grouped(in.checkpoint.step));
   text += display(in.checkpoint.graphdef, in.model, {.color = color, .values = false}) + "\nState\n";
   for (const auto& [name, state] : in.checkpoint.partitions) text += partition_text(name, state);
-  return text + "Layers, for a batch of one\n" + in.layers.to_string();
+  const bool called = std::ranges::any_of(in.layers.rows, [](const TableRow& row) { return row.call.has_value(); });
+  return text + (called ? "Layers, called with a batch of one\n" : "Layers\n") + in.layers.to_string();
 }
 
 std::string to_json(const Inspection& in) {

@@ -38,7 +38,7 @@ class DataReader {
   }
 
   Dataset read(const ConfigNode& node, const DataSchema* like) {
-    std::string error_text;
+    std::vector<std::string> errors;
     for (const fs::path& folder : folders_) {
       try {
         Dataset data = dataset_readers().build(node, diagnostics_, folder, like);
@@ -47,15 +47,20 @@ class DataReader {
         return data;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::missing) throw;
-        if (error_text.empty()) error_text = error.what();
+        errors.emplace_back(error.what());
       }
     }
-    std::string places = shown(folders_[0]);
-    for (size_t i = 1; i < folders_.size(); ++i) places += " and " + shown(folders_[i]);
-    fail(ErrorKind::missing, {.message = error_text, .hint = fmt::format("relative paths were looked up in {}; data.folder sets another place", places)});
+    const bool absolute = errors.size() > 1 && errors.back() == errors.front();
+    fail(ErrorKind::missing, {.message = errors.front(), .hint = absolute ? "" : places()});
   }
 
  private:
+  std::string places() const {
+    std::string text = shown(folders_[0]);
+    for (size_t i = 1; i < folders_.size(); ++i) text += " and " + shown(folders_[i]);
+    return fmt::format("relative paths were looked up in {}; data.folder sets another place", text);
+  }
+
   DataConfig& config_;
   Diagnostics& diagnostics_;
   std::vector<fs::path> folders_;

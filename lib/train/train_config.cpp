@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "config/scalar.h"
 #include "config/write.h"
 
 namespace nnx {
@@ -22,11 +23,18 @@ bool is_free(const std::string& path) {
 
 using Leaf = std::pair<std::string, std::string>;
 
+// The value as text; numbers are written in one way, so that 1e-3 is 0.001.
+std::string value_text(const ConfigNode& node) {
+  double number = 0;
+  const bool plain = node.is_scalar() && !node.quoted() && parse_number(node.text(), number) == NumberStatus::good;
+  return plain ? format_number(number) : write_flow(node);
+}
+
 // Every leaf as (path, value); an empty map or list is a leaf too.
 void collect(const ConfigNode& node, std::vector<Leaf>& out) {
   for (const auto& entry : node.entries()) collect(entry.value, out);
   for (const ConfigNode& item : node.items()) collect(item, out);
-  if (node.entries().empty() && node.items().empty()) out.emplace_back(node.path().text(), write_flow(node));
+  if (node.entries().empty() && node.items().empty()) out.emplace_back(node.path().text(), value_text(node));
 }
 
 }  // namespace

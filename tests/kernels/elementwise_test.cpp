@@ -16,12 +16,15 @@ constexpr int64_t n = 1000;
 
 BufferRef special_values(DType dtype, uint32_t seed) {
   const BufferRef b = Buffer::allocate(static_cast<size_t>(n) * 8);
-  const float floats[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1.0f, -1.0f, 0.5f, 2.5f, -2.5f, 3e9f, -3e9f, 5e9f, 2147483648.0f, -2147483648.0f,
-                          4294967040.0f, 1e-40f, 3.4e38f, -0.3f, 7.0f};
+  const float floats[] = {0.0f,           -0.0f,         INFINITY, -INFINITY, NAN,   1.0f, -1.0f,
+                          0.5f,           2.5f,          -2.5f,    3e9f,      -3e9f, 5e9f, 2147483648.0f,
+                          -2147483648.0f, 4294967040.0f, 1e-40f,   3.4e38f,   -0.3f, 7.0f};
   const uint32_t words[] = {0, 1, 2, 31, 32, 33, 0x7fffffff, 0x80000000, 0x80000001, 0xffffffff, 0xfffffffe, 100};
   for (int64_t i = 0; i < n; ++i) {
     const uint32_t bits = random_bits(random_key(seed), static_cast<uint64_t>(i));
-    if (dtype == DType::f32) b->as<float>()[i] = bits % 3 == 0 ? floats[bits / 3 % std::size(floats)] : static_cast<float>(bits / 4294967296.0 * 8 - 4);
+    if (dtype == DType::f32)
+      b->as<float>()[i] =
+          bits % 3 == 0 ? floats[bits / 3 % std::size(floats)] : static_cast<float>(bits / 4294967296.0 * 8 - 4);
     else if (dtype == DType::boolean) b->as<uint8_t>()[i] = bits & 1;
     else b->as<uint32_t>()[i] = bits % 3 == 0 ? words[bits / 3 % std::size(words)] : bits % 5 == 0 ? bits : bits % 50;
   }
@@ -32,18 +35,21 @@ BufferRef special_values(DType dtype, uint32_t seed) {
 int64_t differences(DType dtype, const Buffer& got, const Buffer& expected, double limit) {
   int64_t count = 0;
   for (int64_t i = 0; i < n; ++i) {
-    if (dtype == DType::f32) count += !(ulps(got.as<float>()[i], static_cast<double>(expected.as<float>()[i])) <= limit);
+    if (dtype == DType::f32)
+      count += !(ulps(got.as<float>()[i], static_cast<double>(expected.as<float>()[i])) <= limit);
     else if (dtype == DType::boolean) count += got.as<uint8_t>()[i] != expected.as<uint8_t>()[i];
     else count += got.as<uint32_t>()[i] != expected.as<uint32_t>()[i];
   }
   return count;
 }
 
-void check_elementwise(const OpDef& op, const Attrs& attrs, const std::vector<DType>& args, DType result, double limit) {
+void check_elementwise(const OpDef& op, const Attrs& attrs, const std::vector<DType>& args, DType result,
+                       double limit) {
   std::vector<Type> in;
   std::vector<BufferRef> data;
   std::vector<const void*> pointers;
-  FusedLoop loop{.dims = {n}, .inputs = {}, .code = {{op.name, {}, result}}, .outputs = {{static_cast<int>(args.size()), {1}}}};
+  FusedLoop loop{
+      .dims = {n}, .inputs = {}, .code = {{op.name, {}, result}}, .outputs = {{static_cast<int>(args.size()), {1}}}};
   for (size_t i = 0; i < args.size(); ++i) {
     in.push_back({args[i], {n}});
     data.push_back(special_values(args[i], static_cast<uint32_t>(i + 1)));
@@ -75,7 +81,8 @@ TEST_CASE("every elementwise op agrees with the reference") {
   for (const char* name : {"negative", "abs", "sign"}) check(name, 1, {f, i, u});
   check("div", 2, {f});
   check("pow", 2, {f}, 4);
-  for (const char* name : {"exp", "expm1", "log", "log1p", "rsqrt", "sin", "cos", "tanh", "erf"}) check(name, 1, {f}, 3);
+  for (const char* name : {"exp", "expm1", "log", "log1p", "rsqrt", "sin", "cos", "tanh", "erf"})
+    check(name, 1, {f}, 3);
   check("logistic", 1, {f}, 4);
   check("erf_inv", 1, {f}, 4);
   for (const char* name : {"sqrt", "floor", "ceil", "round", "stop_gradient"}) check(name, 1, {f});
@@ -103,7 +110,8 @@ TEST_CASE("every elementwise op there is has vector code for f32, or for the int
     if (op->family != Family::elementwise || op->name == "threefry2x32") continue;
     bool any = false;
     for (const DType from : {DType::f32, DType::u32, DType::boolean}) {
-      for (const DType to : {DType::f32, DType::u32, DType::boolean}) any = any || can_fuse(op->name, std::vector{from}, to);
+      for (const DType to : {DType::f32, DType::u32, DType::boolean})
+        any = any || can_fuse(op->name, std::vector{from}, to);
     }
     INFO(std::string(op->name));
     CHECK(any);

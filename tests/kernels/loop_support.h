@@ -14,7 +14,7 @@ namespace nnx::kernels {
 
 inline void run_kernel(const Kernel& kernel, std::vector<void*> args) {
   const BufferRef scratch = Buffer::allocate(kernel.scratch_bytes() + 64);
-  std::memset(scratch->data(), 0xff, kernel.scratch_bytes());   // nothing may count on zeros
+  std::memset(scratch->data(), 0xff, kernel.scratch_bytes());  // nothing may count on zeros
   args.push_back(scratch->data());
   kernel.run(args.data());
 }

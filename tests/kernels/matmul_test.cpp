@@ -25,7 +25,8 @@ void check_matmul(const MatmulSpec& s, int threads) {
   const auto elements = [&](const MatmulSpec::Operand& o, int64_t rows, int64_t cols) {
     return (s.batch - 1) * o.batch_stride + (rows - 1) * o.row_stride + (cols - 1) * o.col_stride + 1;
   };
-  std::vector<float> lhs = random_floats(1, elements(s.lhs, s.m, s.k)), rhs = random_floats(2, elements(s.rhs, s.k, s.n));
+  std::vector<float> lhs = random_floats(1, elements(s.lhs, s.m, s.k)),
+                     rhs = random_floats(2, elements(s.rhs, s.k, s.n));
   std::vector<float> bias = random_floats(3, s.n), residual = random_floats(4, elements(s.out, s.m, s.n));
   std::vector<float> out(residual.size(), NAN);
   std::vector<void*> args{lhs.data(), rhs.data()};
@@ -33,8 +34,9 @@ void check_matmul(const MatmulSpec& s, int threads) {
   if (s.residual) args.push_back(residual.data());
   args.push_back(out.data());
   const KernelPtr kernel = make_matmul(s, threads);
-  INFO(kernel->name(), " ", s.batch, "x", s.m, "x", s.k, "x", s.n, " strides ", s.lhs.row_stride, ",", s.lhs.col_stride, " ", s.rhs.row_stride, ",",
-       s.rhs.col_stride, " activation ", static_cast<int>(s.activation), " bias ", s.bias, " residual ", s.residual);
+  INFO(kernel->name(), " ", s.batch, "x", s.m, "x", s.k, "x", s.n, " strides ", s.lhs.row_stride, ",", s.lhs.col_stride,
+       " ", s.rhs.row_stride, ",", s.rhs.col_stride, " activation ", static_cast<int>(s.activation), " bias ", s.bias,
+       " residual ", s.residual);
   CHECK(kernel->name().find("ref") == std::string::npos);
   run_kernel(*kernel, args);
   int wrong = 0;
@@ -43,8 +45,11 @@ void check_matmul(const MatmulSpec& s, int threads) {
       for (int64_t j = 0; j < s.n; ++j) {
         double sum = s.bias ? static_cast<double>(bias[static_cast<size_t>(j)]) : 0, magnitude = 1;
         for (int64_t k = 0; k < s.k; ++k) {
-          const double term = static_cast<double>(lhs[static_cast<size_t>(b * s.lhs.batch_stride + i * s.lhs.row_stride + k * s.lhs.col_stride)]) *
-                              static_cast<double>(rhs[static_cast<size_t>(b * s.rhs.batch_stride + k * s.rhs.row_stride + j * s.rhs.col_stride)]);
+          const double term =
+              static_cast<double>(
+                  lhs[static_cast<size_t>(b * s.lhs.batch_stride + i * s.lhs.row_stride + k * s.lhs.col_stride)]) *
+              static_cast<double>(
+                  rhs[static_cast<size_t>(b * s.rhs.batch_stride + k * s.rhs.row_stride + j * s.rhs.col_stride)]);
           sum += term;
           magnitude += std::fabs(term);
         }
@@ -69,7 +74,16 @@ MatmulSpec plain(int64_t batch, int64_t m, int64_t k, int64_t n, bool lhs_transp
 }  // namespace
 
 TEST_CASE("matmul of every layout, small and large") {
-  for (const auto& [m, k, n] : {std::array<int64_t, 3>{1, 1, 1}, {5, 2, 16}, {3, 17, 63}, {1, 64, 65}, {64, 1, 33}, {17, 63, 1}, {65, 64, 63}, {128, 100, 10}, {100, 128, 96}, {1, 1000, 64}}) {
+  for (const auto& [m, k, n] : {std::array<int64_t, 3>{1, 1, 1},
+                                {5, 2, 16},
+                                {3, 17, 63},
+                                {1, 64, 65},
+                                {64, 1, 33},
+                                {17, 63, 1},
+                                {65, 64, 63},
+                                {128, 100, 10},
+                                {100, 128, 96},
+                                {1, 1000, 64}}) {
     for (const bool lt : {false, true}) {
       for (const bool rt : {false, true}) {
         for (const int threads : {1, 2}) {
@@ -84,7 +98,8 @@ TEST_CASE("matmul of every layout, small and large") {
 TEST_CASE("matmul epilogues: bias, activation, residual") {
   for (const auto& [m, k, n] : {std::array<int64_t, 3>{5, 7, 19}, {65, 64, 63}}) {
     for (const int64_t batch : {1, 2}) {
-      for (const Activation a : {Activation::none, Activation::relu, Activation::tanh, Activation::logistic, Activation::gelu_tanh, Activation::gelu_erf}) {
+      for (const Activation a : {Activation::none, Activation::relu, Activation::tanh, Activation::logistic,
+                                 Activation::gelu_tanh, Activation::gelu_erf}) {
         for (const bool residual : {false, true}) {
           MatmulSpec s = plain(batch, m, k, n, false, false);
           s.bias = true;
@@ -102,7 +117,7 @@ TEST_CASE("matmul epilogues: bias, activation, residual") {
 TEST_CASE("matmul of parts of larger arrays, and of one right side for a whole batch") {
   for (const int64_t size : {6, 50}) {
     MatmulSpec s = plain(2, size, size, size, false, false);
-    s.lhs.row_stride = 2 * size;   // heads side by side
+    s.lhs.row_stride = 2 * size;  // heads side by side
     s.lhs.batch_stride = size;
     s.rhs.batch_stride = 0;
     s.out.row_stride = size + 3;

@@ -30,7 +30,8 @@ BufferRef make_data(const Type& type, uint32_t seed, int64_t low = -6, int64_t h
   return b;
 }
 
-// Runs op on random data, as a kernel with 1, 2 and 3 threads and by reference; floats agree to `tolerance` of the largest.
+// Runs op on random data, as a kernel with 1, 2 and 3 threads and by reference; floats agree to `tolerance` of the
+// largest.
 void check_op(std::string_view name, const Attrs& attrs, const std::vector<Type>& in, double tolerance = 0) {
   const OpDef* op = find_op(name);
   REQUIRE(op != nullptr);
@@ -41,11 +42,13 @@ void check_op(std::string_view name, const Attrs& attrs, const std::vector<Type>
   for (const BufferRef& b : inputs) input_pointers.push_back(b->data());
   if (reference::has_kernel(*op)) {
     std::vector<void*> pointers;
-    for (const Type& t : out) expected.push_back(Buffer::allocate(t.bytes() + 1)), pointers.push_back(expected.back()->data());
+    for (const Type& t : out)
+      expected.push_back(Buffer::allocate(t.bytes() + 1)), pointers.push_back(expected.back()->data());
     reference::run(*op, attrs, in, input_pointers, out, pointers);
   } else {
-    Arrays arrays;   // the expansion, in double
-    for (size_t i = 0; i < in.size(); ++i) arrays.push_back(in[i].dtype == f32 ? cast(Array(in[i], inputs[i]), f64) : Array(in[i], inputs[i]));
+    Arrays arrays;  // the expansion, in double
+    for (size_t i = 0; i < in.size(); ++i)
+      arrays.push_back(in[i].dtype == f32 ? cast(Array(in[i], inputs[i]), f64) : Array(in[i], inputs[i]));
     for (const Array& a : op->expand(arrays, attrs)) expected.push_back(cast(a, f32).buffer());
   }
   for (const int threads : {1, 2, 3}) {
@@ -71,7 +74,7 @@ void check_op(std::string_view name, const Attrs& attrs, const std::vector<Type>
         const double e = static_cast<double>(expected[o]->as<float>()[i]);
         largest = std::max(largest, std::fabs(e));
         const double difference = std::fabs(static_cast<double>(results[o]->as<float>()[i]) - e);
-        worst = difference <= worst ? worst : difference;   // NaN stays
+        worst = difference <= worst ? worst : difference;  // NaN stays
       }
       CHECK(worst <= tolerance * largest);
     }
@@ -89,8 +92,10 @@ TEST_CASE("dot_general of any dimensions") {
   check_op("dot_general", DotAttrs{{1}, {0}, {}, {}}, {{f32, {64, 300}}, {f32, {300}}}, 1e-6);
   check_op("dot_general", DotAttrs{{0}, {0}, {}, {}}, {{f32, {300}}, {f32, {300, 64}}}, 1e-6);
   check_op("dot_general", DotAttrs{{2}, {1}, {0}, {0}}, {{f32, {3, 5, 7}}, {f32, {3, 7, 9}}}, 1e-6);
-  check_op("dot_general", DotAttrs{{3}, {3}, {0, 2}, {0, 2}}, {{f32, {2, 40, 3, 33}}, {f32, {2, 41, 3, 33}}}, 1e-6);   // bqhd,bkhd->bhqk
-  check_op("dot_general", DotAttrs{{3}, {1}, {0, 1}, {0, 2}}, {{f32, {2, 3, 40, 33}}, {f32, {2, 33, 3, 20}}}, 1e-6);   // bhqk,bkhd->bhqd
+  check_op("dot_general", DotAttrs{{3}, {3}, {0, 2}, {0, 2}}, {{f32, {2, 40, 3, 33}}, {f32, {2, 41, 3, 33}}},
+           1e-6);  // bqhd,bkhd->bhqk
+  check_op("dot_general", DotAttrs{{3}, {1}, {0, 1}, {0, 2}}, {{f32, {2, 3, 40, 33}}, {f32, {2, 33, 3, 20}}},
+           1e-6);  // bhqk,bkhd->bhqd
   check_op("dot_general", DotAttrs{{0, 2}, {1, 0}, {}, {}}, {{f32, {5, 6, 7}}, {f32, {7, 5, 8}}}, 1e-6);
   check_op("dot_general", DotAttrs{{0, 1}, {0, 1}, {}, {}}, {{f32, {16, 8, 30}}, {f32, {16, 8, 31}}}, 1e-6);
   check_op("dot_general", DotAttrs{{1}, {0}, {}, {}}, {{f32, {5, 1}}, {f32, {1, 9}}}, 1e-6);
@@ -142,7 +147,8 @@ TEST_CASE("along one axis") {
       check_op("cumsum", CumsumAttrs{axis, false}, {{t, {65, 70, 13}}});
       check_op("cumsum", CumsumAttrs{axis, true}, {{t, {5, 70, 13}}});
       check_op("sort", AxisAttrs{axis}, {{t, {5, 70, 13}}});
-      check_op("sort", AxisAttrs{axis}, {{t, {200, 130, 3}}, {boolean, {200, 130, 3}}, {DType::f64, {200, 130, 3}}, {i32, {200, 130, 3}}});
+      check_op("sort", AxisAttrs{axis},
+               {{t, {200, 130, 3}}, {boolean, {200, 130, 3}}, {DType::f64, {200, 130, 3}}, {i32, {200, 130, 3}}});
     }
   }
   check_op("sort", AxisAttrs{0}, {{f32, {100000}}, {i32, {100000}}});
@@ -153,7 +159,8 @@ TEST_CASE("sorting puts NaN last and keeps the order of equal keys; argmax finds
   std::vector<int32_t> order{0, 1, 2, 3, 4, 5, 6, 7, 8}, sorted_order(9);
   std::vector<float> sorted(9);
   const std::vector<Type> types{{f32, {9}}, {i32, {9}}};
-  run_kernel(*make_kernel(*find_op("sort"), AxisAttrs{0}, types, types, 1), {x.data(), order.data(), sorted.data(), sorted_order.data()});
+  run_kernel(*make_kernel(*find_op("sort"), AxisAttrs{0}, types, types, 1),
+             {x.data(), order.data(), sorted.data(), sorted_order.data()});
   CHECK(sorted_order == std::vector<int32_t>{4, 2, 3, 5, 0, 8, 6, 1, 7});
   int32_t best = -1;
   const std::vector<Type> result{{i32, {}}};
@@ -171,7 +178,7 @@ TEST_CASE("rows: softmax, cross-entropy, layer_norm and their gradients") {
       check_op("softmax_cross_entropy", {}, {{f32, x}, {i32, rows}}, 1e-6);
       check_op("softmax_cross_entropy", {}, {{f32, x}, {u32, rows}}, 1e-6);
       check_op("softmax_cross_entropy_grad", {}, {{f32, x}, {i32, rows}, {f32, rows}}, 1e-6);
-      if (c < 3) continue;   // a variance of 0 up to rounding has no digits to compare
+      if (c < 3) continue;  // a variance of 0 up to rounding has no digits to compare
       const Type vector{f32, {c}};
       check_op("layer_norm", NormAttrs{1e-6, true, true}, {{f32, x}, vector, vector}, 1e-5);
       check_op("layer_norm", NormAttrs{1e-6, false, true}, {{f32, x}, vector}, 1e-5);

@@ -11,21 +11,17 @@
 namespace nnx::kernels {
 namespace {
 
-constexpr int chain_width = lanes == 16 ? 8 : 4;   // vectors in flight; baseline and AVX2 have 16 registers
+constexpr int chain_width = lanes == 16 ? 8 : 4;  // vectors in flight; baseline and AVX2 have 16 registers
 
 // The running values. Only constant indices: an array indexed in a loop would live in memory.
-template <int width>
-struct Running {
-  F v[width];
-};
-template <int width, class Op>
-inline void each(Running<width>& acc, Op op) {
-  [&]<int... w>(std::integer_sequence<int, w...>) { ((acc.v[w] = op(acc.v[w], w)), ...); }(std::make_integer_sequence<int, width>{});
+template <int width> struct Running { F v[width]; };
+template <int width, class Op> inline void each(Running<width>& acc, Op op) {
+  [&]<int... w>(std::integer_sequence<int, w...>) { ((acc.v[w] = op(acc.v[w], w)), ...); }
+  (std::make_integer_sequence<int, width>{});
 }
 
 // An operand's vector number w: consecutive, or one for all. With width 1 there may be fewer than `lanes` elements.
-template <int width>
-inline F operand(const float* p, int64_t step, int w, int64_t n) {
+template <int width> inline F operand(const float* p, int64_t step, int w, int64_t n) {
   if (width == 1) return step == 0 ? load(p) : load_upto(p, n);
   return load(p + w * lanes * step);
 }
@@ -41,20 +37,20 @@ inline void with_operand(Running<width>& acc, const float* p, int64_t step, int6
 }
 template <int width, class Op>
 inline void with_product(Running<width>& acc, const ChainLink& link, const float* x, const float* y, int64_t n, Op op) {
-  each(acc, [&](F a, int w) { return op(a, operand<width>(x, link.x_step, w, n) * operand<width>(y, link.y_step, w, n)); });
+  each(acc,
+       [&](F a, int w) { return op(a, operand<width>(x, link.x_step, w, n) * operand<width>(y, link.y_step, w, n)); });
 }
 template <int width>
 inline void divide_quotient(Running<width>& acc, const ChainLink& link, const float* x, const float* y, int64_t n) {
-  each(acc, [&](F a, int w) { return operand<width>(x, link.x_step, w, n) / operand<width>(y, link.y_step, w, n) / a; });
+  each(acc,
+       [&](F a, int w) { return operand<width>(x, link.x_step, w, n) / operand<width>(y, link.y_step, w, n) / a; });
 }
-template <int width, class Op>
-inline void with_none(Running<width>& acc, Op op) {
+template <int width, class Op> inline void with_none(Running<width>& acc, Op op) {
   each(acc, [&](F a, int) { return op(a); });
 }
 
 // `width` vectors at element i; with width 1, the n <= lanes elements there.
-template <int width>
-[[gnu::always_inline]] inline void chain_block(const ChainCall c, int64_t i, int64_t n) {
+template <int width> [[gnu::always_inline]] inline void chain_block(const ChainCall c, int64_t i, int64_t n) {
   Running<width> acc;
   each(acc, [&](F, int w) { return operand<width>(c.start + i * c.start_step, c.start_step, w, n); });
   for (int k = 0; k < c.count; ++k) {
@@ -88,8 +84,7 @@ template <int width>
   });
 }
 
-template <int width>
-inline void chains_block(const ChainCall* chains, int count, int64_t i, int64_t n) {
+template <int width> inline void chains_block(const ChainCall* chains, int count, int64_t i, int64_t n) {
   for (int k = 0; k < count; ++k) chain_block<width>(chains[k], i, n);
 }
 

@@ -8,8 +8,7 @@
 namespace nnx::kernels {
 namespace {
 
-template <class R, class A, class Op>
-inline void map1(const VectorCall& c, Op op) {
+template <class R, class A, class Op> inline void map1(const VectorCall& c, Op op) {
   R* out = static_cast<R*>(c.out);
   const A* a = static_cast<const A*>(c.in[0]);
   const int64_t a_step = c.step[0] * lanes;
@@ -23,8 +22,7 @@ inline void map1(const VectorCall& c, Op op) {
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n)), n);
 }
 
-template <class R, class A, class C, class Op>
-inline void map2(const VectorCall& c, Op op) {
+template <class R, class A, class C, class Op> inline void map2(const VectorCall& c, Op op) {
   R* out = static_cast<R*>(c.out);
   const A* a = static_cast<const A*>(c.in[0]);
   const C* b = static_cast<const C*>(c.in[1]);
@@ -39,8 +37,7 @@ inline void map2(const VectorCall& c, Op op) {
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n), load_part<C>(b, n)), n);
 }
 
-template <class R, class A, class C, class E, class Op>
-inline void map3(const VectorCall& c, Op op) {
+template <class R, class A, class C, class E, class Op> inline void map3(const VectorCall& c, Op op) {
   R* out = static_cast<R*>(c.out);
   const A* a = static_cast<const A*>(c.in[0]);
   const C* b = static_cast<const C*>(c.in[1]);
@@ -53,14 +50,14 @@ inline void map3(const VectorCall& c, Op op) {
   if (n > 0) store_part<R>(out, op(load_part<A>(a, n), load_part<C>(b, n), load_part<E>(d, n)), n);
 }
 
-template <class R, class A, class C, class E, class Op>
-inline void map4(const VectorCall& c, Op op) {   // (A, A, C, E)
+template <class R, class A, class C, class E, class Op> inline void map4(const VectorCall& c, Op op) {  // (A, A, C, E)
   R* out = static_cast<R*>(c.out);
   const A* a = static_cast<const A*>(c.in[0]);
   const A* b = static_cast<const A*>(c.in[1]);
   const C* d = static_cast<const C*>(c.in[2]);
   const E* e = static_cast<const E*>(c.in[3]);
-  const int64_t a_step = c.step[0] * lanes, b_step = c.step[1] * lanes, d_step = c.step[2] * lanes, e_step = c.step[3] * lanes;
+  const int64_t a_step = c.step[0] * lanes, b_step = c.step[1] * lanes, d_step = c.step[2] * lanes,
+                e_step = c.step[3] * lanes;
   int64_t n = c.n;
   for (; n >= lanes; n -= lanes, out += lanes, a += a_step, b += b_step, d += d_step, e += e_step) {
     store<R>(out, op(load<A>(a), load<A>(b), load<C>(d), load<E>(e)));
@@ -70,49 +67,38 @@ inline void map4(const VectorCall& c, Op op) {   // (A, A, C, E)
 
 // ---- entries: an op for one type, T -> T unless said otherwise
 using VF = const VectorCall&;
-template <class Op>
-constexpr VectorEntry f1(const char* name, Op) {
+template <class Op> constexpr VectorEntry f1(const char* name, Op) {
   return {name, DType::f32, DType::f32, [](VF c) { map1<float, float>(c, Op{}); }};
 }
-template <class Op>
-constexpr VectorEntry f2(const char* name, Op) {
+template <class Op> constexpr VectorEntry f2(const char* name, Op) {
   return {name, DType::f32, DType::f32, [](VF c) { map2<float, float, float>(c, Op{}); }};
 }
-template <class Op>
-constexpr VectorEntry f3(const char* name, Op) {
+template <class Op> constexpr VectorEntry f3(const char* name, Op) {
   return {name, DType::f32, DType::f32, [](VF c) { map3<float, float, float, float>(c, Op{}); }};
 }
-template <class T, class Op>
-constexpr VectorEntry unary(const char* name, Op) {
+template <class T, class Op> constexpr VectorEntry unary(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { map1<T, T>(c, Op{}); }};
 }
-template <class T, class Op>
-constexpr VectorEntry binary(const char* name, Op) {
+template <class T, class Op> constexpr VectorEntry binary(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { map2<T, T, T>(c, Op{}); }};
 }
-template <class Op>
-constexpr VectorEntry bool2(const char* name, Op) {
+template <class Op> constexpr VectorEntry bool2(const char* name, Op) {
   return {name, DType::boolean, DType::boolean, [](VF c) { map2<uint8_t, uint8_t, uint8_t>(c, Op{}); }};
 }
 
 // A comparison's lanes are -1 or 0; a bool is a byte of 1 or 0.
-template <class Mask>
-inline B to_bool(Mask mask) {
-  return (B)(__builtin_convertvector(mask, Vec<int8_t>) & 1);
-}
+template <class Mask> inline B to_bool(Mask mask) { return (B)(__builtin_convertvector(mask, Vec<int8_t>) & 1); }
 inline I to_mask(B b) { return __builtin_convertvector(b, I) != 0; }
 
-template <class T, class Op>
-constexpr VectorEntry compare(const char* name, Op) {
-  return {name, dtype_of<T>, DType::boolean, [](VF c) { map2<uint8_t, T, T>(c, [](auto a, auto b) { return to_bool(Op{}(a, b)); }); }};
+template <class T, class Op> constexpr VectorEntry compare(const char* name, Op) {
+  return {name, dtype_of<T>, DType::boolean,
+          [](VF c) { map2<uint8_t, T, T>(c, [](auto a, auto b) { return to_bool(Op{}(a, b)); }); }};
 }
-template <class T>
-constexpr VectorEntry choose(const char* name) {
+template <class T> constexpr VectorEntry choose(const char* name) {
   return {name, dtype_of<T>, dtype_of<T>,
           [](VF c) { map3<T, uint8_t, T, T>(c, [](B m, Vec<T> a, Vec<T> b) { return to_mask(m) ? a : b; }); }};
 }
-template <class A, class R, class Op>
-constexpr VectorEntry convert(const char* name, DType from, DType to, Op) {
+template <class A, class R, class Op> constexpr VectorEntry convert(const char* name, DType from, DType to, Op) {
   return {name, from, to, [](VF c) { map1<R, A>(c, Op{}); }};
 }
 
@@ -130,16 +116,14 @@ inline U float_to_uint(F x) {
 }
 
 // C's remainders; x % 0 is x.
-template <class T>
-inline T remainder(T a, T b) {
+template <class T> inline T remainder(T a, T b) {
   if (b == 0) return a;
   if constexpr (dtype_of<T> == DType::i32) {
-    if (b == -1) return 0;   // INT_MIN % -1 traps
+    if (b == -1) return 0;  // INT_MIN % -1 traps
   }
   return a % b;
 }
-template <class V>
-inline V remainders(V a, V b) {
+template <class V> inline V remainders(V a, V b) {
   for (int i = 0; i < lanes; ++i) a[i] = remainder(a[i], b[i]);
   return a;
 }
@@ -166,15 +150,14 @@ inline void fill_u32(VF c) {
 }
 inline void fill_bool(VF c) { __builtin_memset(c.out, c.value != 0, static_cast<size_t>(c.n)); }
 
-template <class T>
-inline void iota(VF c) {
+template <class T> inline void iota(VF c) {
   for (int64_t i = 0; i < c.n; ++i) {
     static_cast<T*>(c.out)[i] = static_cast<T>(static_cast<int64_t>(c.index + static_cast<uint64_t>(i) * c.index_step));
   }
 }
 
 // ---- reductions of a run to one value
-inline void tile_sum_f32(VF c) {   // -> double
+inline void tile_sum_f32(VF c) {  // -> double
   const float* p = static_cast<const float*>(c.in[0]);
   F s[4] = {};
   int64_t i = 0;
@@ -186,8 +169,7 @@ inline void tile_sum_f32(VF c) {   // -> double
   for (; i < c.n; ++i) sum += p[i];
   *static_cast<double*>(c.out) = sum;
 }
-template <class T, class Op>
-inline void tile_reduce(VF c, Op op) {   // -> T; n > 0
+template <class T, class Op> inline void tile_reduce(VF c, Op op) {  // -> T; n > 0
   const T* p = static_cast<const T*>(c.in[0]);
   T r = p[0];
   int64_t i = 1;
@@ -201,8 +183,7 @@ inline void tile_reduce(VF c, Op op) {   // -> T; n > 0
   for (; i < c.n; ++i) r = op(splat<T>(r), splat<T>(p[i]))[0];
   *static_cast<T*>(c.out) = r;
 }
-template <class T, class Stored, class Op>
-constexpr VectorEntry tile(const char* name, Op) {
+template <class T, class Stored, class Op> constexpr VectorEntry tile(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { tile_reduce<Stored>(c, Op{}); }};
 }
 // out (double) += in (float), for sums that are kept in double between blocks
@@ -213,7 +194,7 @@ inline void flush_sum(VF c) {
 }
 
 // ---- random bits: threefry2x32, 20 rounds, of the 64-bit element index (base/threefry.h has the scalar form)
-constexpr int threefry_vectors = 4;   // in flight together: the rounds of one depend on each other
+constexpr int threefry_vectors = 4;  // in flight together: the rounds of one depend on each other
 inline void threefry_rounds(U (&x0)[threefry_vectors], U (&x1)[threefry_vectors], uint32_t key0, uint32_t key1) {
   const uint32_t words[3] = {key0, key1, key0 ^ key1 ^ 0x1BD11BDAu};
   const int rotations[2][4] = {{13, 15, 26, 6}, {17, 29, 16, 24}};
@@ -260,8 +241,7 @@ inline void random_bits(VF c) {
   }
 }
 // One word of threefry2x32(k0, k1, x0, x1), arguments elementwise.
-template <int word>
-inline void threefry_word(VF c) {
+template <int word> inline void threefry_word(VF c) {
   const uint32_t* in[4];
   for (int k = 0; k < 4; ++k) in[k] = static_cast<const uint32_t*>(c.in[k]);
   uint32_t* out = static_cast<uint32_t*>(c.out);
@@ -305,103 +285,190 @@ constexpr auto nonzero_op = [](auto a) { return to_bool(a != 0); };
 constexpr auto div_op = [](auto a, auto b) { return a / b; };
 
 // A comparison and the select it is for, in one loop: a > b ? c : d.
-template <class Compare>
-constexpr VectorEntry compare_select(const char* name, Compare) {
-  return {name, DType::f32, DType::f32, [](VF c) { map4<float, float, float, float>(c, [](F a, F b, F d, F e) { return Compare{}(a, b) ? d : e; }); }};
+template <class Compare> constexpr VectorEntry compare_select(const char* name, Compare) {
+  return {name, DType::f32, DType::f32, [](VF c) {
+            map4<float, float, float, float>(c, [](F a, F b, F d, F e) { return Compare{}(a, b) ? d : e; });
+          }};
 }
 
 // i32 arithmetic that wraps is u32 arithmetic.
-constexpr VectorEntry as_i32(VectorEntry entry) { return {entry.op, DType::i32, entry.result == DType::u32 ? DType::i32 : entry.result, entry.fn}; }
+constexpr VectorEntry as_i32(VectorEntry entry) {
+  return {entry.op, DType::i32, entry.result == DType::u32 ? DType::i32 : entry.result, entry.fn};
+}
 
 constexpr VectorEntry vector_entries[] = {
-    f2("add", add_op), f2("sub", sub_op), f2("mul", mul_op), f2("div", div_op),
-    f2("rem", [](F a, F b) { return remainders(a, b); }), f2("pow", [](F a, F b) { return pow(a, b); }),
-    f2("maximum", [](F a, F b) { return maximum(a, b); }), f2("minimum", [](F a, F b) { return minimum(a, b); }),
-    f1("negative", [](F x) { return -x; }), f1("abs", [](F x) { return abs(x); }),
+    f2("add", add_op),
+    f2("sub", sub_op),
+    f2("mul", mul_op),
+    f2("div", div_op),
+    f2("rem", [](F a, F b) { return remainders(a, b); }),
+    f2("pow", [](F a, F b) { return pow(a, b); }),
+    f2("maximum", [](F a, F b) { return maximum(a, b); }),
+    f2("minimum", [](F a, F b) { return minimum(a, b); }),
+    f1("negative", [](F x) { return -x; }),
+    f1("abs", [](F x) { return abs(x); }),
     f1("sign", [](F x) { return select(x > 0.0f, splat(1.0f), select(x < 0.0f, splat(-1.0f), x)); }),
-    f1("exp", [](F x) { return exp(x); }), f1("expm1", [](F x) { return expm1(x); }), f1("log", [](F x) { return log(x); }),
-    f1("log1p", [](F x) { return log1p(x); }), f1("sqrt", [](F x) { return sqrt(x); }),
-    f1("rsqrt", [](F x) { return 1.0f / sqrt(x); }), f1("sin", [](F x) { return sin(x); }), f1("cos", [](F x) { return cos(x); }),
-    f1("tanh", [](F x) { return tanh(x); }), f1("erf", [](F x) { return erf(x); }),
-    f1("erf_inv", [](F x) { return erf_inv(x); }), f1("logistic", [](F x) { return logistic(x); }),
-    f1("floor", [](F x) { const F r = round(x); return with_sign_of(select(r > x, r - 1.0f, r), x); }),
-    f1("ceil", [](F x) { const F r = round(x); return with_sign_of(select(r < x, r + 1.0f, r), x); }),
-    f1("round", [](F x) { return round(x); }), f1("relu", [](F x) { return maximum(x, F{}); }),
+    f1("exp", [](F x) { return exp(x); }),
+    f1("expm1", [](F x) { return expm1(x); }),
+    f1("log", [](F x) { return log(x); }),
+    f1("log1p", [](F x) { return log1p(x); }),
+    f1("sqrt", [](F x) { return sqrt(x); }),
+    f1("rsqrt", [](F x) { return 1.0f / sqrt(x); }),
+    f1("sin", [](F x) { return sin(x); }),
+    f1("cos", [](F x) { return cos(x); }),
+    f1("tanh", [](F x) { return tanh(x); }),
+    f1("erf", [](F x) { return erf(x); }),
+    f1("erf_inv", [](F x) { return erf_inv(x); }),
+    f1("logistic", [](F x) { return logistic(x); }),
+    f1("floor",
+       [](F x) {
+         const F r = round(x);
+         return with_sign_of(select(r > x, r - 1.0f, r), x);
+       }),
+    f1("ceil",
+       [](F x) {
+         const F r = round(x);
+         return with_sign_of(select(r < x, r + 1.0f, r), x);
+       }),
+    f1("round", [](F x) { return round(x); }),
+    f1("relu", [](F x) { return maximum(x, F{}); }),
     f1("gelu_tanh", [](F x) { return 0.5f * x * (1.0f + tanh(0.7978845608f * (x + 0.044715f * x * x * x))); }),
     f1("gelu_erf", [](F x) { return 0.5f * x * (1.0f + erf(x * 0.7071067812f)); }),
     {"is_finite", DType::f32, DType::boolean,
      [](VF c) { map1<uint8_t, float>(c, [](F x) { return to_bool(abs(x) < __builtin_inff()); }); }},
 
-    binary<uint32_t>("add", add_op), binary<uint32_t>("sub", sub_op), binary<uint32_t>("mul", mul_op),
-    binary<uint32_t>("rem", [](U a, U b) { return remainders(a, b); }), binary<uint32_t>("maximum", max_op),
-    binary<uint32_t>("minimum", min_op), unary<uint32_t>("negative", [](U x) { return -x; }), unary<uint32_t>("abs", same_op),
+    binary<uint32_t>("add", add_op),
+    binary<uint32_t>("sub", sub_op),
+    binary<uint32_t>("mul", mul_op),
+    binary<uint32_t>("rem", [](U a, U b) { return remainders(a, b); }),
+    binary<uint32_t>("maximum", max_op),
+    binary<uint32_t>("minimum", min_op),
+    unary<uint32_t>("negative", [](U x) { return -x; }),
+    unary<uint32_t>("abs", same_op),
     unary<uint32_t>("sign", [](U x) { return x != 0u ? U{} + 1u : U{}; }),
-    as_i32(binary<uint32_t>("add", add_op)), as_i32(binary<uint32_t>("sub", sub_op)), as_i32(binary<uint32_t>("mul", mul_op)),
-    binary<int32_t>("rem", [](I a, I b) { return remainders(a, b); }), binary<int32_t>("maximum", max_op),
-    binary<int32_t>("minimum", min_op), as_i32(unary<uint32_t>("negative", [](U x) { return -x; })),
+    as_i32(binary<uint32_t>("add", add_op)),
+    as_i32(binary<uint32_t>("sub", sub_op)),
+    as_i32(binary<uint32_t>("mul", mul_op)),
+    binary<int32_t>("rem", [](I a, I b) { return remainders(a, b); }),
+    binary<int32_t>("maximum", max_op),
+    binary<int32_t>("minimum", min_op),
+    as_i32(unary<uint32_t>("negative", [](U x) { return -x; })),
     as_i32(unary<uint32_t>("abs", [](U x) { return (x >> 31) != 0u ? -x : x; })),
     unary<int32_t>("sign", [](I x) { return (x < 0) - (x > 0); }),
 
-    compare<float>("equal", equal_op), compare<float>("not_equal", not_equal_op), compare<float>("less", less_op),
-    compare<float>("less_equal", less_equal_op), compare<float>("greater", greater_op), compare<float>("greater_equal", greater_equal_op),
-    compare<int32_t>("equal", equal_op), compare<int32_t>("not_equal", not_equal_op), compare<int32_t>("less", less_op),
-    compare<int32_t>("less_equal", less_equal_op), compare<int32_t>("greater", greater_op), compare<int32_t>("greater_equal", greater_equal_op),
-    compare<uint32_t>("equal", equal_op), compare<uint32_t>("not_equal", not_equal_op), compare<uint32_t>("less", less_op),
-    compare<uint32_t>("less_equal", less_equal_op), compare<uint32_t>("greater", greater_op), compare<uint32_t>("greater_equal", greater_equal_op),
-    bool2("equal", [](B a, B b) { return to_bool(a == b); }), bool2("not_equal", [](B a, B b) { return to_bool(a != b); }),
-    bool2("less", [](B a, B b) { return to_bool(a < b); }), bool2("less_equal", [](B a, B b) { return to_bool(a <= b); }),
-    bool2("greater", [](B a, B b) { return to_bool(a > b); }), bool2("greater_equal", [](B a, B b) { return to_bool(a >= b); }),
+    compare<float>("equal", equal_op),
+    compare<float>("not_equal", not_equal_op),
+    compare<float>("less", less_op),
+    compare<float>("less_equal", less_equal_op),
+    compare<float>("greater", greater_op),
+    compare<float>("greater_equal", greater_equal_op),
+    compare<int32_t>("equal", equal_op),
+    compare<int32_t>("not_equal", not_equal_op),
+    compare<int32_t>("less", less_op),
+    compare<int32_t>("less_equal", less_equal_op),
+    compare<int32_t>("greater", greater_op),
+    compare<int32_t>("greater_equal", greater_equal_op),
+    compare<uint32_t>("equal", equal_op),
+    compare<uint32_t>("not_equal", not_equal_op),
+    compare<uint32_t>("less", less_op),
+    compare<uint32_t>("less_equal", less_equal_op),
+    compare<uint32_t>("greater", greater_op),
+    compare<uint32_t>("greater_equal", greater_equal_op),
+    bool2("equal", [](B a, B b) { return to_bool(a == b); }),
+    bool2("not_equal", [](B a, B b) { return to_bool(a != b); }),
+    bool2("less", [](B a, B b) { return to_bool(a < b); }),
+    bool2("less_equal", [](B a, B b) { return to_bool(a <= b); }),
+    bool2("greater", [](B a, B b) { return to_bool(a > b); }),
+    bool2("greater_equal", [](B a, B b) { return to_bool(a >= b); }),
 
-    binary<uint32_t>("bitwise_and", and_op), binary<uint32_t>("bitwise_or", or_op), binary<uint32_t>("bitwise_xor", xor_op),
-    as_i32(binary<uint32_t>("bitwise_and", and_op)), as_i32(binary<uint32_t>("bitwise_or", or_op)), as_i32(binary<uint32_t>("bitwise_xor", xor_op)),
-    bool2("bitwise_and", and_op), bool2("bitwise_or", or_op), bool2("bitwise_xor", xor_op),
-    unary<uint32_t>("bitwise_not", [](U x) { return ~x; }), as_i32(unary<uint32_t>("bitwise_not", [](U x) { return ~x; })),
-    {"bitwise_not", DType::boolean, DType::boolean, [](VF c) { map1<uint8_t, uint8_t>(c, [](B x) { return to_bool(x == 0); }); }},
-    binary<uint32_t>("shift_left", [](U a, U b) { return shift_left(a, b); }), as_i32(binary<uint32_t>("shift_left", [](U a, U b) { return shift_left(a, b); })),
+    binary<uint32_t>("bitwise_and", and_op),
+    binary<uint32_t>("bitwise_or", or_op),
+    binary<uint32_t>("bitwise_xor", xor_op),
+    as_i32(binary<uint32_t>("bitwise_and", and_op)),
+    as_i32(binary<uint32_t>("bitwise_or", or_op)),
+    as_i32(binary<uint32_t>("bitwise_xor", xor_op)),
+    bool2("bitwise_and", and_op),
+    bool2("bitwise_or", or_op),
+    bool2("bitwise_xor", xor_op),
+    unary<uint32_t>("bitwise_not", [](U x) { return ~x; }),
+    as_i32(unary<uint32_t>("bitwise_not", [](U x) { return ~x; })),
+    {"bitwise_not", DType::boolean, DType::boolean,
+     [](VF c) { map1<uint8_t, uint8_t>(c, [](B x) { return to_bool(x == 0); }); }},
+    binary<uint32_t>("shift_left", [](U a, U b) { return shift_left(a, b); }),
+    as_i32(binary<uint32_t>("shift_left", [](U a, U b) { return shift_left(a, b); })),
     binary<uint32_t>("shift_right_logical", [](U a, U b) { return shift_right(a, b); }),
     as_i32(binary<uint32_t>("shift_right_logical", [](U a, U b) { return shift_right(a, b); })),
 
-    choose<float>("select"), choose<int32_t>("select"), choose<uint32_t>("select"),
+    choose<float>("select"),
+    choose<int32_t>("select"),
+    choose<uint32_t>("select"),
     {"select", DType::boolean, DType::boolean,
      [](VF c) { map3<uint8_t, uint8_t, uint8_t, uint8_t>(c, [](B m, B a, B b) { return m != 0 ? a : b; }); }},
-    unary<float>("stop_gradient", same_op), unary<uint32_t>("stop_gradient", same_op), as_i32(unary<uint32_t>("stop_gradient", same_op)),
+    unary<float>("stop_gradient", same_op),
+    unary<uint32_t>("stop_gradient", same_op),
+    as_i32(unary<uint32_t>("stop_gradient", same_op)),
     {"stop_gradient", DType::boolean, DType::boolean, [](VF c) { map1<uint8_t, uint8_t>(c, same_op); }},
 
-    convert<float, float>("cast", DType::f32, DType::f32, same_op), convert<float, int32_t>("cast", DType::f32, DType::i32, [](F x) { return float_to_int(x); }),
+    convert<float, float>("cast", DType::f32, DType::f32, same_op),
+    convert<float, int32_t>("cast", DType::f32, DType::i32, [](F x) { return float_to_int(x); }),
     convert<float, uint32_t>("cast", DType::f32, DType::u32, [](F x) { return float_to_uint(x); }),
     convert<float, uint8_t>("cast", DType::f32, DType::boolean, nonzero_op),
     convert<int32_t, float>("cast", DType::i32, DType::f32, [](I x) { return to_float(x); }),
-    convert<uint32_t, uint32_t>("cast", DType::i32, DType::i32, same_op), convert<uint32_t, uint32_t>("cast", DType::i32, DType::u32, same_op),
+    convert<uint32_t, uint32_t>("cast", DType::i32, DType::i32, same_op),
+    convert<uint32_t, uint32_t>("cast", DType::i32, DType::u32, same_op),
     convert<int32_t, uint8_t>("cast", DType::i32, DType::boolean, nonzero_op),
     convert<uint32_t, float>("cast", DType::u32, DType::f32, [](U x) { return __builtin_convertvector(x, F); }),
-    convert<uint32_t, uint32_t>("cast", DType::u32, DType::i32, same_op), convert<uint32_t, uint32_t>("cast", DType::u32, DType::u32, same_op),
+    convert<uint32_t, uint32_t>("cast", DType::u32, DType::i32, same_op),
+    convert<uint32_t, uint32_t>("cast", DType::u32, DType::u32, same_op),
     convert<uint32_t, uint8_t>("cast", DType::u32, DType::boolean, nonzero_op),
     convert<uint8_t, float>("cast", DType::boolean, DType::f32, [](B x) { return to_float(from_bool_op(x)); }),
-    convert<uint8_t, int32_t>("cast", DType::boolean, DType::i32, from_bool_op), convert<uint8_t, uint32_t>("cast", DType::boolean, DType::u32, [](B x) { return (U)from_bool_op(x); }),
+    convert<uint8_t, int32_t>("cast", DType::boolean, DType::i32, from_bool_op),
+    convert<uint8_t, uint32_t>("cast", DType::boolean, DType::u32, [](B x) { return (U)from_bool_op(x); }),
     convert<uint8_t, uint8_t>("cast", DType::boolean, DType::boolean, same_op),
-    convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::f32, same_op), convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::i32, same_op),
-    convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::u32, same_op), convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::f32, same_op),
-    convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::i32, same_op), convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::u32, same_op),
-    convert<uint32_t, uint32_t>("bitcast", DType::u32, DType::f32, same_op), convert<uint32_t, uint32_t>("bitcast", DType::u32, DType::i32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::f32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::i32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::f32, DType::u32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::f32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::i32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::i32, DType::u32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::u32, DType::f32, same_op),
+    convert<uint32_t, uint32_t>("bitcast", DType::u32, DType::i32, same_op),
     convert<uint32_t, uint32_t>("bitcast", DType::u32, DType::u32, same_op),
 
-    {"fill", DType::f32, DType::f32, fill_f32}, {"fill", DType::i32, DType::i32, fill_i32},
-    {"fill", DType::u32, DType::u32, fill_u32}, {"fill", DType::boolean, DType::boolean, fill_bool},
-    {"iota", DType::f32, DType::f32, iota<float>}, {"iota", DType::i32, DType::i32, iota<int32_t>},
-    {"iota", DType::u32, DType::u32, iota<uint32_t>}, {"random_bits", DType::u32, DType::u32, random_bits},
-    {"threefry2x32.0", DType::u32, DType::u32, threefry_word<0>}, {"threefry2x32.1", DType::u32, DType::u32, threefry_word<1>},
+    {"fill", DType::f32, DType::f32, fill_f32},
+    {"fill", DType::i32, DType::i32, fill_i32},
+    {"fill", DType::u32, DType::u32, fill_u32},
+    {"fill", DType::boolean, DType::boolean, fill_bool},
+    {"iota", DType::f32, DType::f32, iota<float>},
+    {"iota", DType::i32, DType::i32, iota<int32_t>},
+    {"iota", DType::u32, DType::u32, iota<uint32_t>},
+    {"random_bits", DType::u32, DType::u32, random_bits},
+    {"threefry2x32.0", DType::u32, DType::u32, threefry_word<0>},
+    {"threefry2x32.1", DType::u32, DType::u32, threefry_word<1>},
 
-    compare_select("equal>select", equal_op), compare_select("not_equal>select", not_equal_op),
-    compare_select("less>select", less_op), compare_select("less_equal>select", less_equal_op),
-    compare_select("greater>select", greater_op), compare_select("greater_equal>select", greater_equal_op),
+    compare_select("equal>select", equal_op),
+    compare_select("not_equal>select", not_equal_op),
+    compare_select("less>select", less_op),
+    compare_select("less_equal>select", less_equal_op),
+    compare_select("greater>select", greater_op),
+    compare_select("greater_equal>select", greater_equal_op),
 
-    {"tile_sum", DType::f32, DType::f32, tile_sum_f32}, {"flush_sum", DType::f32, DType::f32, flush_sum},
-    tile<float, float>("tile_prod", mul_op), tile<float, float>("tile_max", [](F a, F b) { return maximum(a, b); }),
+    {"tile_sum", DType::f32, DType::f32, tile_sum_f32},
+    {"flush_sum", DType::f32, DType::f32, flush_sum},
+    tile<float, float>("tile_prod", mul_op),
+    tile<float, float>("tile_max", [](F a, F b) { return maximum(a, b); }),
     tile<float, float>("tile_min", [](F a, F b) { return minimum(a, b); }),
-    tile<int32_t, uint32_t>("tile_sum", add_op), tile<int32_t, uint32_t>("tile_prod", mul_op), tile<int32_t, int32_t>("tile_max", max_op),
-    tile<int32_t, int32_t>("tile_min", min_op), tile<uint32_t, uint32_t>("tile_sum", add_op), tile<uint32_t, uint32_t>("tile_prod", mul_op),
-    tile<uint32_t, uint32_t>("tile_max", max_op), tile<uint32_t, uint32_t>("tile_min", min_op),
-    tile<bool, uint8_t>("tile_and", and_op), tile<bool, uint8_t>("tile_or", or_op), tile<bool, uint8_t>("tile_max", max_op),
+    tile<int32_t, uint32_t>("tile_sum", add_op),
+    tile<int32_t, uint32_t>("tile_prod", mul_op),
+    tile<int32_t, int32_t>("tile_max", max_op),
+    tile<int32_t, int32_t>("tile_min", min_op),
+    tile<uint32_t, uint32_t>("tile_sum", add_op),
+    tile<uint32_t, uint32_t>("tile_prod", mul_op),
+    tile<uint32_t, uint32_t>("tile_max", max_op),
+    tile<uint32_t, uint32_t>("tile_min", min_op),
+    tile<bool, uint8_t>("tile_and", and_op),
+    tile<bool, uint8_t>("tile_or", or_op),
+    tile<bool, uint8_t>("tile_max", max_op),
     tile<bool, uint8_t>("tile_min", min_op),
     {"maximum", DType::boolean, DType::boolean, [](VF c) { map2<uint8_t, uint8_t, uint8_t>(c, or_op); }},
     {"minimum", DType::boolean, DType::boolean, [](VF c) { map2<uint8_t, uint8_t, uint8_t>(c, and_op); }},

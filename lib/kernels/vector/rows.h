@@ -22,8 +22,7 @@ inline float row_max(const float* x, int64_t c) {
 }
 
 // y = exp(x - shift) when y is given; the sum either way. Sums of up to 16 vectors in float, beyond that in double.
-template <bool keep>
-inline double exp_row(const float* x, float shift, float* y, int64_t c) {
+template <bool keep> inline double exp_row(const float* x, float shift, float* y, int64_t c) {
   double total = 0;
   for (int64_t block = 0; block < c; block += 16 * lanes) {
     const int64_t end = c - block < 16 * lanes ? c : block + 16 * lanes;
@@ -77,7 +76,8 @@ inline void cross_entropy_rows(const float* x, const int32_t* labels, float* los
 }
 
 // dx = (softmax(x) - one_hot(label)) * ct
-inline void cross_entropy_grad_rows(const float* x, const int32_t* labels, const float* ct, float* dx, int64_t rows, int64_t c) {
+inline void cross_entropy_grad_rows(const float* x, const int32_t* labels, const float* ct, float* dx, int64_t rows,
+                                    int64_t c) {
   for (int64_t i = 0; i < rows; ++i, x += c, dx += c) {
     const double sum = exp_row<true>(x, row_max(x, c), dx, c);
     const float scale = static_cast<float>(1.0 / sum);
@@ -93,8 +93,7 @@ inline void cross_entropy_grad_rows(const float* x, const int32_t* labels, const
 }
 
 // Sum of f(j, vector of n elements) over a row; f must give 0 beyond n. Blocks of 16 vectors in float, then double.
-template <class Term>
-inline double sum_row(int64_t c, Term term) {
+template <class Term> inline double sum_row(int64_t c, Term term) {
   double total = 0;
   for (int64_t block = 0; block < c; block += 16 * lanes) {
     const int64_t end = c - block < 16 * lanes ? c : block + 16 * lanes;
@@ -123,7 +122,8 @@ inline RowMoments row_moments(const float* x, int64_t c, float epsilon) {
   return {mean, static_cast<float>(1.0 / __builtin_sqrt(square / count + static_cast<double>(epsilon)))};
 }
 
-inline void layer_norm_rows(const float* x, const float* scale, const float* bias, float epsilon, float* y, int64_t rows, int64_t c) {
+inline void layer_norm_rows(const float* x, const float* scale, const float* bias, float epsilon, float* y,
+                            int64_t rows, int64_t c) {
   for (int64_t i = 0; i < rows; ++i, x += c, y += c) {
     const RowMoments m = row_moments(x, c, epsilon);
     for (int64_t j = 0; j < c; j += lanes) {
@@ -137,8 +137,8 @@ inline void layer_norm_rows(const float* x, const float* scale, const float* bia
 }
 
 // With h = (x - mean) rstd and g = ct * scale:  dx = rstd (g - mean(g) - h mean(g h)); dscale += ct h; dbias += ct.
-inline void layer_norm_grad_rows(const float* x, const float* scale, const float* ct, float epsilon, float* dx, double* dscale,
-                                 double* dbias, int64_t rows, int64_t c) {
+inline void layer_norm_grad_rows(const float* x, const float* scale, const float* ct, float epsilon, float* dx,
+                                 double* dscale, double* dbias, int64_t rows, int64_t c) {
   for (int64_t i = 0; i < rows; ++i, x += c, ct += c, dx += c) {
     const RowMoments m = row_moments(x, c, epsilon);
     const auto weighted = [&](int64_t j, int64_t n) {

@@ -1,5 +1,5 @@
-// A vector of `lanes` elements of any type, on GCC's vector extensions; the few operations they lack are intrinsics with
-// a portable form. Everything here has internal linkage: see table.h.
+// A vector of `lanes` elements of any type, on GCC's vector extensions; the few operations they lack are intrinsics
+// with a portable form. Everything here has internal linkage: see table.h.
 #pragma once
 
 #include <cstdint>
@@ -18,38 +18,26 @@ constexpr int lanes = 8;
 constexpr int lanes = 4;
 #endif
 
-template <class T, int count = lanes>
-struct VecOf {
-  typedef T type __attribute__((vector_size(count * sizeof(T))));
-};
-template <class T>
-using Vec = typename VecOf<T>::type;
+template <class T, int count = lanes> struct VecOf { typedef T type __attribute__((vector_size(count * sizeof(T)))); };
+template <class T> using Vec = typename VecOf<T>::type;
 using F = Vec<float>;
 using I = Vec<int32_t>;
 using U = Vec<uint32_t>;
-using B = Vec<uint8_t>;                                 // bool in memory: bytes of 0 or 1
-using HalfF = typename VecOf<float, lanes / 2>::type;   // half the lanes, for work in double
+using B = Vec<uint8_t>;                                // bool in memory: bytes of 0 or 1
+using HalfF = typename VecOf<float, lanes / 2>::type;  // half the lanes, for work in double
 using D = typename VecOf<double, lanes / 2>::type;
 using L = typename VecOf<int64_t, lanes / 2>::type;
 
-template <class T>
-inline Vec<T> load(const T* p) {
+template <class T> inline Vec<T> load(const T* p) {
   Vec<T> v;
   __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-template <class T>
-inline void store(T* p, Vec<T> v) {
-  __builtin_memcpy(p, &v, sizeof v);
-}
-template <class T>
-inline Vec<T> splat(T x) {
-  return x - Vec<T>{};
-}
+template <class T> inline void store(T* p, Vec<T> v) { __builtin_memcpy(p, &v, sizeof v); }
+template <class T> inline Vec<T> splat(T x) { return x - Vec<T>{}; }
 
 // The first n < lanes elements, the others `rest`; and their store.
-template <class T>
-inline Vec<T> load_part(const T* p, int64_t n, T rest = 0) {
+template <class T> inline Vec<T> load_part(const T* p, int64_t n, T rest = 0) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4) {
     const auto mask = static_cast<__mmask16>((1u << n) - 1);
@@ -60,8 +48,7 @@ inline Vec<T> load_part(const T* p, int64_t n, T rest = 0) {
   for (int64_t i = 0; i < n; ++i) v[i] = p[i];
   return v;
 }
-template <class T>
-inline void store_part(T* p, Vec<T> v, int64_t n) {
+template <class T> inline void store_part(T* p, Vec<T> v, int64_t n) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(T) == 4) return _mm512_mask_storeu_epi32(p, static_cast<__mmask16>((1u << n) - 1), (__m512i)v);
 #endif
@@ -81,7 +68,7 @@ inline F fma(F a, F b, F c) {
 
 inline F sqrt(F x) {
 #if defined(__AVX512F__)
-  return (F)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);   // the unmasked form warns in g++ 12
+  return (F)_mm512_maskz_sqrt_ps(0xffff, (__m512)x);  // the unmasked form warns in g++ 12
 #elif defined(__AVX2__)
   return (F)_mm256_sqrt_ps((__m256)x);
 #elif defined(__SSE2__)
@@ -98,7 +85,7 @@ inline F select(I mask, F a, F b) { return mask ? a : b; }
 inline F abs(F x) { return float_of(bits_of(x) & 0x7fffffff); }
 inline F with_sign_of(F x, F sign) { return float_of((bits_of(x) & 0x7fffffff) | (bits_of(sign) & INT32_MIN)); }
 inline F to_float(I x) { return __builtin_convertvector(x, F); }
-inline I to_int(F x) { return __builtin_convertvector(x, I); }   // truncates; x must fit
+inline I to_int(F x) { return __builtin_convertvector(x, I); }  // truncates; x must fit
 // a > b ? a : b and a < b ? a : b, hence b if either is NaN.
 inline F greater_of(F a, F b) {
 #if defined(__AVX512F__)
@@ -124,7 +111,7 @@ inline F minimum(F a, F b) { return select(a == a, lesser_of(a, b), a); }
 
 // To nearest, ties to even; exact for every float, keeps the sign of zero.
 inline F round(F x) {
-  const F magic = splat(8388608.0f);   // 2^23: floats above it are integers
+  const F magic = splat(8388608.0f);  // 2^23: floats above it are integers
   const F a = abs(x);
   const F rounded = (a + magic) - magic;
   return with_sign_of(select(a < magic, rounded, a), x);
@@ -144,12 +131,10 @@ inline F narrow(D low, D high) {
   return x;
 }
 
-template <class T>
-inline Vec<T> load_upto(const T* p, int64_t n) {   // n <= lanes
+template <class T> inline Vec<T> load_upto(const T* p, int64_t n) {  // n <= lanes
   return n == lanes ? load(p) : load_part(p, n);
 }
-template <class T>
-inline void store_upto(T* p, Vec<T> v, int64_t n) {
+template <class T> inline void store_upto(T* p, Vec<T> v, int64_t n) {
   if (n == lanes) {
     store<T>(p, v);
   } else {
@@ -158,8 +143,7 @@ inline void store_upto(T* p, Vec<T> v, int64_t n) {
 }
 
 // All lanes combined by op, halving: an order that does not depend on the data.
-template <int count = lanes, class V, class Op>
-inline auto fold(V v, Op op) {
+template <int count = lanes, class V, class Op> inline auto fold(V v, Op op) {
   if constexpr (count == 1) {
     return v[0];
   } else {

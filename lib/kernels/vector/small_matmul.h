@@ -8,8 +8,8 @@ namespace {
 
 // `rows` rows and `width` vectors of columns are kept in registers over the whole of k.
 template <int rows, int width>
-inline void multiply_block(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb, const float* bias,
-                           float* out, int64_t ldc, int64_t n, int64_t k) {
+inline void multiply_block(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
+                           const float* bias, float* out, int64_t ldc, int64_t n, int64_t k) {
   F sum[rows][width];
   int64_t count[width];
   for (int w = 0; w < width; ++w) {
@@ -31,21 +31,23 @@ inline void multiply_block(const float* lhs, int64_t lhs_row, int64_t lhs_col, c
 }
 
 template <int width>
-inline void multiply_columns(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb, const float* bias,
-                             float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
+inline void multiply_columns(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
+                             const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
   int64_t i = 0;
   for (; i + 4 <= m; i += 4) {
     multiply_block<4, width>(lhs + i * lhs_row, lhs_row, lhs_col, rhs, ldb, bias, out + i * ldc, ldc, n, k);
   }
-  for (; i < m; ++i) multiply_block<1, width>(lhs + i * lhs_row, lhs_row, lhs_col, rhs, ldb, bias, out + i * ldc, ldc, n, k);
+  for (; i < m; ++i)
+    multiply_block<1, width>(lhs + i * lhs_row, lhs_row, lhs_col, rhs, ldb, bias, out + i * ldc, ldc, n, k);
 }
 
-inline void small_matmul(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb, const float* bias,
-                         float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
+inline void small_matmul(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
+                         const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
   for (int64_t j = 0; j < n; j += 2 * lanes) {
     const float* bias_j = bias ? bias + j : nullptr;
     if (n - j > lanes) {
-      multiply_columns<2>(lhs, lhs_row, lhs_col, rhs + j, ldb, bias_j, out + j, ldc, m, n - j < 2 * lanes ? n - j : 2 * lanes, k);
+      multiply_columns<2>(lhs, lhs_row, lhs_col, rhs + j, ldb, bias_j, out + j, ldc, m,
+                          n - j < 2 * lanes ? n - j : 2 * lanes, k);
     } else {
       multiply_columns<1>(lhs, lhs_row, lhs_col, rhs + j, ldb, bias_j, out + j, ldc, m, n - j, k);
     }
