@@ -16,8 +16,11 @@ void add_bench(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("bench", "Time the training step of a config");
   arguments->config.add_to(*command);
-  command->add_option("--steps", arguments->options.steps, "Timed steps; default: as many as fit --seconds")->check(CLI::PositiveNumber);
-  command->add_option("--seconds", arguments->options.seconds, "How long to measure")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--steps", arguments->options.steps, "Timed steps; default: as many as fit --seconds")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--seconds", arguments->options.seconds, "How long to measure")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {

@@ -14,7 +14,7 @@ namespace nnx {
 
 using Action = std::function<int()>;
 
-void add_train(CLI::App& app, Action& action, const std::vector<std::string>& argv);   // argv: for the manifest
+void add_train(CLI::App& app, Action& action, const std::vector<std::string>& argv);  // argv: for the manifest
 void add_eval(CLI::App& app, Action& action);
 void add_validate(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
@@ -27,12 +27,14 @@ void add_bench(CLI::App& app, Action& action);
 struct ConfigOptions {
   std::vector<std::string> files, overlays, arguments;
   void add_to(CLI::App& command);
-  void check() const;   // throws ErrorKind::usage for what is not available
+  void check() const;  // throws ErrorKind::usage for what is not available
 };
 
 inline constexpr const char* exit_codes_text =
-    "Exit codes: 0 done, also when stopped early; 64 wrong command line; 65 a data file or checkpoint is not what it should\n"
-    "be; 66 an input is missing; 70 not finite, or an error of nnx itself; 73 an output cannot be made; 74 reading or writing\n"
+    "Exit codes: 0 done, also when stopped early; 64 wrong command line; 65 a data file or checkpoint is not what it "
+    "should\n"
+    "be; 66 an input is missing; 70 not finite, or an error of nnx itself; 73 an output cannot be made; 74 reading or "
+    "writing\n"
     "failed; 75 stopped by a signal with a checkpoint to resume from, or the run is in use; 78 the config is wrong.";
 
 }  // namespace nnx

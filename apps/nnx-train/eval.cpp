@@ -16,7 +16,8 @@ void add_eval(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("eval", "Evaluate the newest checkpoint of a run");
   command->add_option("run", arguments->run, "The run directory")->required();
-  command->add_option("overrides", arguments->request.arguments, "Values that replace those of the run's config: key.path=value");
+  command->add_option("overrides", arguments->request.arguments,
+                      "Values that replace those of the run's config: key.path=value");
   command->add_option("--split", arguments->request.split, "train, validation or test")->capture_default_str();
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);

@@ -8,7 +8,8 @@ namespace nnx {
 
 void add_explain(CLI::App& app, Action& action) {
   auto name = std::make_shared<std::string>();
-  CLI::App* command = app.add_subcommand("explain", "Say what a layer, loss, optimizer, schedule, initializer, reader or config key is");
+  CLI::App* command = app.add_subcommand(
+      "explain", "Say what a layer, loss, optimizer, schedule, initializer, reader or config key is");
   command->add_option("name", *name, "Linear, adam, csv, data.batch_size, ...")->required();
   command->callback([name, &action] {
     action = [name] {

@@ -31,7 +31,8 @@ std::vector<std::string> with_command(const CLI::App& app, std::vector<std::stri
   const std::string& first = arguments[0];
   if (first == "-h" || first == "--help" || first == "--version") return arguments;
   std::vector<std::string> names;
-  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(command->get_name());
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    names.push_back(command->get_name());
   if (std::find(names.begin(), names.end(), first) != names.end()) return arguments;
   if (!first.starts_with('-') && first.find('=') == std::string::npos) {
     const std::string near = nearest(first, names);
@@ -60,11 +61,11 @@ int run(int argc, char** argv) {
     return exit_code(ErrorKind::usage);
   }
   std::vector<std::string> arguments = with_command(app, {argv + 1, argv + argc});
-  std::reverse(arguments.begin(), arguments.end());   // as CLI11 takes them
+  std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);   // --help, --version
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
     return report(error.what(), exit_code(ErrorKind::usage));
   }
   return action ? action() : 0;

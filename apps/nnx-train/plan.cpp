@@ -20,9 +20,12 @@ TrainSource source_of(const PlanArguments& arguments) {
   for (const std::string& word : arguments.words) {
     if (word.find('=') != std::string::npos) source.arguments.push_back(word);
     else if (source.files.empty()) source = source_of_run(word, std::move(source.arguments));
-    else fail(ErrorKind::usage, {.where = "plan", .expected = "one run directory, or --config", .got = in_quotes(word) + " besides"});
+    else
+      fail(ErrorKind::usage,
+           {.where = "plan", .expected = "one run directory, or --config", .got = in_quotes(word) + " besides"});
   }
-  if (source.files.empty()) fail(ErrorKind::usage, {.where = "plan", .expected = "a run directory, or --config", .got = "neither"});
+  if (source.files.empty())
+    fail(ErrorKind::usage, {.where = "plan", .expected = "a run directory, or --config", .got = "neither"});
   return source;
 }
 
@@ -31,8 +34,10 @@ TrainSource source_of(const PlanArguments& arguments) {
 void add_plan(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<PlanArguments>();
   CLI::App* command = app.add_subcommand("plan", "Show what the compiled training step of a run or a config runs");
-  command->add_option("run", arguments->words, "The run directory, and values that replace those of the config: key.path=value");
-  command->add_option("-c,--config", arguments->files, "A config file instead; several are merged in order")->allow_extra_args(false);
+  command->add_option("run", arguments->words,
+                      "The run directory, and values that replace those of the config: key.path=value");
+  command->add_option("-c,--config", arguments->files, "A config file instead; several are merged in order")
+      ->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {

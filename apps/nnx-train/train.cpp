@@ -33,7 +33,8 @@ void add_train(CLI::App& app, Action& action, const std::vector<std::string>& ar
   auto arguments = std::make_shared<TrainArguments>();
   CLI::App* command = app.add_subcommand("train", "Train a model from a config (what happens without a subcommand)");
   arguments->config.add_to(*command);
-  command->add_option("--resume", arguments->resume, "auto: go on with the run, or start it; last: go on, or fail; or one of its checkpoints");
+  command->add_option("--resume", arguments->resume,
+                      "auto: go on with the run, or start it; last: go on, or fail; or one of its checkpoints");
   command->add_flag("--json", arguments->json, "Print the summary as JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, argv, &action] { action = [arguments, argv] { return run(*arguments, argv); }; });

@@ -13,7 +13,8 @@ void add_validate(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("validate", "Check a config, its data and the shapes of its model without training");
+  CLI::App* command =
+      app.add_subcommand("validate", "Check a config, its data and the shapes of its model without training");
   arguments->config.add_to(*command);
   command->add_flag("--json", arguments->json, "Print the resolved config as JSON, not as YAML");
   command->footer(exit_codes_text);

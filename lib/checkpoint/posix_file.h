@@ -19,8 +19,8 @@
 
 namespace nnx {
 
-// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost, and syncing them again
-// would only seem to work.
+// A sync that failed: the kernel may have dropped the data, so the files of this attempt are lost, and syncing them
+// again would only seem to work.
 struct SyncError : Error {
   using Error::Error;
 };

@@ -32,7 +32,7 @@ std::string missing_hint(const fs::path& path) {
   fs::directory_iterator it(folder, ignored);
   for (; !ignored && it != fs::directory_iterator() && names.size() < 1000; it.increment(ignored))
     names.push_back(it->path().filename().string());
-  if (names.empty()) return "relative paths start at the folder of the config file";
+  if (names.empty()) return "";
   const std::string near = nearest(path.filename().string(), names);
   if (near.empty()) return "";
   return fmt::format("did you mean {}?", nnx::in_quotes((path.parent_path() / near).string()));

@@ -33,7 +33,7 @@ struct CsvOptions {
   bool header = true;
 
   static void fields(auto& self, auto&& f) {
-    f("path", self.path, Field{.help = "the file, plain or gzip; relative to the config file"}.must());
+    f("path", self.path, Field{.help = "the file, plain or gzip; relative to data.folder"}.must());
     f("label", self.label, Field{.help = "the column of class labels, for classification"});
     f("targets", self.targets, Field{.help = "the columns of target numbers, for regression"});
     f("labels", self.labels, Field{.help = "how labels are written; auto decides by the first row"});

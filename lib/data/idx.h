@@ -26,7 +26,7 @@ struct IdxOptions {
   std::vector<int64_t> shape = {};
 
   static void fields(auto& self, auto&& f) {
-    f("images", self.images, Field{.help = "the file of images, plain or gzip; relative to the config file"}.must());
+    f("images", self.images, Field{.help = "the file of images, plain or gzip; relative to data.folder"}.must());
     f("labels", self.labels, Field{.help = "the file of their labels, plain or gzip"}.must());
     f("class_names", self.class_names,
       Field{.help = "the classes in order; default: as many as the largest label says"});

@@ -23,8 +23,8 @@ uint32_t crc_of(const Buffer& buffer, uint32_t before) {
 
 void check_options(const SyntheticOptions& o, const DataSchema* like) {
   if ((o.classes > 0) == (o.targets > 0))
-    fail(ErrorKind::config, {.where = "synthetic", .expected = "either classes or targets",
-                             .got = o.classes > 0 ? "both" : "neither"});
+    fail(ErrorKind::config,
+         {.where = "synthetic", .expected = "either classes or targets", .got = o.classes > 0 ? "both" : "neither"});
   constexpr int64_t limit = int64_t{1} << 33;
   const int64_t outputs = o.classes + o.targets;
   checked_size(std::array{o.rows, o.features}, limit, "synthetic: rows x features");
@@ -34,7 +34,8 @@ void check_options(const SyntheticOptions& o, const DataSchema* like) {
   const auto expect = [](const char* name, int64_t expected, int64_t got) {
     if (expected != got)
       fail(ErrorKind::config, {.where = fmt::format("synthetic: {}", name),
-                               .expected = fmt::format("{}, as in the training set", expected), .got = std::to_string(got)});
+                               .expected = fmt::format("{}, as in the training set", expected),
+                               .got = std::to_string(got)});
   };
   expect("features", like->features(), o.features);
   expect("classes", like->classes, o.classes);
@@ -54,7 +55,7 @@ Dataset make_synthetic(const SyntheticOptions& o, const DataSchema* like) {
   data.schema.classes = o.classes;
   for (int64_t t = 0; t < o.targets; ++t) data.schema.target_names.push_back(fmt::format("y{}", t));
   data.features = Buffer::allocate(rows * width * sizeof(float));
-  data.targets = Buffer::allocate(rows * (o.classes > 0 ? 1 : outputs) * sizeof(float));   // f32, or i32 labels
+  data.targets = Buffer::allocate(rows * (o.classes > 0 ? 1 : outputs) * sizeof(float));  // f32, or i32 labels
 
   std::vector<double> map(width * outputs), result(outputs);
   for (size_t i = 0; i < map.size(); ++i) map[i] = 2.0 * static_cast<double>(uniform(map_key, i)) - 1.0;
@@ -70,9 +71,11 @@ Dataset make_synthetic(const SyntheticOptions& o, const DataSchema* like) {
     if (o.classes > 0)
       data.targets->as<int32_t>()[r] = static_cast<int32_t>(std::ranges::max_element(result) - result.begin());
     else
-      std::ranges::transform(result, data.targets->as<float>() + r * outputs, [](double v) { return static_cast<float>(v); });
+      std::ranges::transform(result, data.targets->as<float>() + r * outputs,
+                             [](double v) { return static_cast<float>(v); });
   }
-  data.sources = {{.path = "synthetic", .bytes = data.features->bytes() + data.targets->bytes(),
+  data.sources = {{.path = "synthetic",
+                   .bytes = data.features->bytes() + data.targets->bytes(),
                    .crc32 = crc_of(*data.targets, crc_of(*data.features, 0))}};
   return data;
 }

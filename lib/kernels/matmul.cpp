@@ -16,7 +16,7 @@
 namespace nnx::kernels {
 namespace {
 
-// Below this many floating-point operations a library call costs more than it computes (measured: see tests/bench).
+// Below this many floating-point operations a library call costs more than it computes.
 constexpr double small_flops = 65536;
 
 double flops_of(const MatmulSpec& s) {

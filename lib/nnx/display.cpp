@@ -20,7 +20,8 @@ class Printer {
  private:
   void print(const TreeNode& node, const std::string& indent) {
     out_ += indent;
-    if (!node.path.empty()) out_ += node.path.back().to_string() + (node.form == TreeNode::Form::container && node.type.empty() ? "" : ": ");
+    if (!node.path.empty())
+      out_ += node.path.back().to_string() + (node.form == TreeNode::Form::container && node.type.empty() ? "" : ": ");
     switch (node.form) {
       case TreeNode::Form::module:
       case TreeNode::Form::container: out_ += paint("1;36", node.type) + amounts_text(node); break;
@@ -38,7 +39,8 @@ class Printer {
 
   std::string amounts_text(const TreeNode& node) const {
     std::string text;
-    for (const auto& [kind, count] : node.amounts) text += fmt::format("{}{} {}", text.empty() ? "  # " : ", ", kind, count.to_string());
+    for (const auto& [kind, count] : node.amounts)
+      text += fmt::format("{}{} {}", text.empty() ? "  # " : ", ", kind, count.to_string());
     return paint("2", text);
   }
 
@@ -65,7 +67,9 @@ class Printer {
 std::string display(const GraphDef& graphdef, const State& state, const DisplayOptions& options) {
   return Printer(options).run(tree_of(graphdef, state));
 }
-std::string display(const GraphDef& graphdef, const DisplayOptions& options) { return display(graphdef, State(), options); }
+std::string display(const GraphDef& graphdef, const DisplayOptions& options) {
+  return display(graphdef, State(), options);
+}
 std::string display(const State& state, const DisplayOptions& options) { return Printer(options).run(tree_of(state)); }
 
 std::string display_of(ModuleBase& module, const DisplayOptions& options) {

@@ -7,8 +7,8 @@
 //          in_features: 784
 //        head: ↪ linear1
 //
-// A shared object is shown where it is met first, and as an arrow with that path afterwards; cycles are therefore finite.
-// Traced values have no summary.
+// A shared object is shown where it is met first, and as an arrow with that path afterwards; cycles are therefore
+// finite. Traced values have no summary.
 #pragma once
 
 #include "nnx/functional.h"
@@ -16,8 +16,8 @@
 namespace nnx {
 
 struct DisplayOptions {
-  bool color = false;       // ANSI colours
-  bool values = true;       // what is in the arrays: up to six values, else a summary
+  bool color = false;  // ANSI colours
+  bool values = true;  // what is in the arrays: up to six values, else a summary
 };
 
 // What is known of a model from its parts; `state` may lack values, and types need not be known to the program.
@@ -25,7 +25,8 @@ std::string display(const GraphDef& graphdef, const State& state, const DisplayO
 std::string display(const GraphDef& graphdef, const DisplayOptions& options = {});
 std::string display(const State& state, const DisplayOptions& options = {});
 std::string display_of(ModuleBase& module, const DisplayOptions& options = {});
-template <class T>
-std::string display(const Ref<T>& module, const DisplayOptions& options = {}) { return display_of(*module, options); }
+template <class T> std::string display(const Ref<T>& module, const DisplayOptions& options = {}) {
+  return display_of(*module, options);
+}
 
 }  // namespace nnx

@@ -10,7 +10,7 @@ namespace {
 
 struct Recorder {
   std::map<std::string, CallRecord> records;
-  double flops = 0;   // of all Modules without Modules inside that were called so far
+  double flops = 0;  // of all Modules without Modules inside that were called so far
 };
 
 void add_types(const CallValue& value, std::vector<Type>& out) {
@@ -65,7 +65,8 @@ class Probe final : public Module<Probe, Layer> {
 class SlotCollector final : public FieldVisitor {
  public:
   void module(FieldName, RefSlot slot) override {
-    if (slot.module() && !dynamic_cast<RngStream*>(slot.module()) && !dynamic_cast<Rngs*>(slot.module())) slots.push_back(slot);
+    if (slot.module() && !dynamic_cast<RngStream*>(slot.module()) && !dynamic_cast<Rngs*>(slot.module()))
+      slots.push_back(slot);
   }
   void variable(FieldName, Variable&) override {}
   void array(FieldName, Array&) override {}
@@ -99,7 +100,7 @@ std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArg
   const Ref<ModuleBase> copy(merge_states(parts.graphdef, parts.states));
   const Flattened flat = flatten(*copy);
   Recorder recorder;
-  std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;   // looked up, never walked
+  std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;  // looked up, never walked
   for (size_t i = 0; i < flat.modules.size(); ++i)
     if (const auto& m = flat.modules[i]) {
       const std::string path = flat.paths[i].empty() ? "." : to_string(flat.paths[i]);

@@ -10,8 +10,7 @@
 namespace nnx {
 namespace {
 
-template <class T>
-ArraySummary summarize_span(std::span<const T> values) {
+template <class T> ArraySummary summarize_span(std::span<const T> values) {
   ArraySummary s{.elements = static_cast<int64_t>(values.size())};
   int64_t finite = 0;
   double sum = 0, squares = 0;
@@ -34,8 +33,7 @@ ArraySummary summarize_span(std::span<const T> values) {
   return s;
 }
 
-template <class T>
-std::string list_text(std::span<const T> values) {
+template <class T> std::string list_text(std::span<const T> values) {
   std::string text;
   for (const T v : values) {
     if (!text.empty()) text += ", ";

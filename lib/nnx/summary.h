@@ -14,15 +14,15 @@ namespace nnx {
 // Of the finite elements; a boolean counts as 0 or 1. With no finite element all four numbers are 0.
 struct ArraySummary {
   int64_t elements = 0, non_finite = 0;
-  double mean = 0, std = 0, min = 0, max = 0;   // std of the elements themselves: divided by their number
-  std::string to_string() const;                // an Array without elements is "empty"
+  double mean = 0, std = 0, min = 0, max = 0;  // std of the elements themselves: divided by their number
+  std::string to_string() const;               // an Array without elements is "empty"
 };
 
 // `array` must be concrete. Two passes in f64: the mean first, then the deviations from it.
 ArraySummary summarize(const Array& array);
-std::string describe_values(const Array& array);   // "[0.5, -1]" for up to six values, else the summary
+std::string describe_values(const Array& array);  // "[0.5, -1]" for up to six values, else the summary
 
-std::string grouped(int64_t number);            // thousands separated by commas
-std::string byte_text(size_t bytes);            // decimal units: above 1e9 GB, 1e6 MB, 1e3 KB with one decimal, else B
+std::string grouped(int64_t number);  // thousands separated by commas
+std::string byte_text(size_t bytes);  // decimal units: above 1e9 GB, 1e6 MB, 1e3 KB with one decimal, else B
 
 }  // namespace nnx

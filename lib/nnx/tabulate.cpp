@@ -19,7 +19,8 @@ std::string path_text(const Path& path) { return path.empty() ? "." : to_string(
 // Adds what `node` holds to the row of `owner`, and rows of their own for the Modules below it.
 void collect(const TreeNode& node, const Path& owner, size_t row, std::vector<TableRow>& rows) {
   for (const TreeNode& child : node.children) {
-    const std::string name = to_string(Path(child.path.begin() + static_cast<std::ptrdiff_t>(owner.size()), child.path.end()));
+    const std::string name =
+        to_string(Path(child.path.begin() + static_cast<std::ptrdiff_t>(owner.size()), child.path.end()));
     if (child.form == TreeNode::Form::module && !is_random_stream(child)) {
       rows.push_back({.path = path_text(child.path), .type = child.type});
       collect(child, child.path, rows.size() - 1, rows);
@@ -27,7 +28,8 @@ void collect(const TreeNode& node, const Path& owner, size_t row, std::vector<Ta
       rows[row].variables.push_back({.name = name, .shared_with = path_text(child.first_path)});
     } else if (child.leaf) {
       for (const auto& [kind, count] : child.amounts) rows[row].amounts[kind].add(count);
-      if (!child.amounts.contains("RngState")) rows[row].variables.push_back({name, child.leaf->value.type().to_string()});
+      if (!child.amounts.contains("RngState"))
+        rows[row].variables.push_back({name, child.leaf->value.type().to_string()});
     } else {
       collect(child, owner, row, rows);
     }
@@ -37,7 +39,8 @@ void collect(const TreeNode& node, const Path& owner, size_t row, std::vector<Ta
 std::string variables_text(const TableRow& row) {
   std::string text;
   for (const TableRow::Held& held : row.variables)
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", held.name, held.type.empty() ? "↪ " + held.shared_with : held.type);
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", held.name,
+                        held.type.empty() ? "↪ " + held.shared_with : held.type);
   return text;
 }
 
@@ -87,9 +90,11 @@ std::string Tabulation::to_string() const {
   if (with_calls) header.insert(header.end(), {"inputs", "outputs", "FLOPs"});
   for (const auto& [kind, count] : totals) header.push_back(kind);
   std::vector<std::vector<std::string>> cells{header};
-  const auto add_row = [&](std::vector<std::string> row, const std::optional<CallRecord>& call, const Amounts& amounts) {
+  const auto add_row = [&](std::vector<std::string> row, const std::optional<CallRecord>& call,
+                           const Amounts& amounts) {
     if (with_calls && call)
-      row.insert(row.end(), {types_text(call->inputs), types_text(call->outputs), grouped(static_cast<int64_t>(call->flops))});
+      row.insert(row.end(),
+                 {types_text(call->inputs), types_text(call->outputs), grouped(static_cast<int64_t>(call->flops))});
     row.resize(with_calls ? 6 : 3);
     for (const auto& [kind, count] : totals) row.push_back(amounts.contains(kind) ? amounts.at(kind).to_string() : "");
     cells.push_back(std::move(row));

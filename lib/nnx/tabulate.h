@@ -7,7 +7,7 @@
 //      ...
 //      Total                                               32 (128 B)   250 (1.0 KB)
 //
-// - A row counts what its Module holds itself, so that rows add up to the totals; a shared Variable amounts where it is met
+// - A row counts what its Module holds itself, so that rows add up to the totals; what is shared counts where it is met
 //   first. Random streams have no row: they count in the Module that holds them.
 // - All kinds of random state are one column, and a key is one element, as in Flax.
 #pragma once
@@ -22,20 +22,20 @@ namespace nnx {
 
 struct TableRow {
   struct Held {
-    std::string name;                     // attribute, or a path through its lists and maps
-    std::string type = {};                // f32[784,512]; empty for one that is shared
-    std::string shared_with = {};         // the path where it has been met before
+    std::string name;              // attribute, or a path through its lists and maps
+    std::string type = {};         // f32[784,512]; empty for one that is shared
+    std::string shared_with = {};  // the path where it has been met before
   };
-  std::string path, type;                 // the root's path is "."
-  std::vector<Held> variables = {};       // in flatten order; random state is left out
+  std::string path, type;            // the root's path is "."
+  std::vector<Held> variables = {};  // in flatten order; random state is left out
   Amounts amounts = {};
-  std::optional<CallRecord> call = {};    // see tabulate with inputs
+  std::optional<CallRecord> call = {};  // see tabulate with inputs
 };
 
 struct Tabulation {
   std::vector<TableRow> rows;
   Amounts totals;
-  Amount total() const;               // of all kinds
+  Amount total() const;  // of all kinds
   std::string to_string() const;
 };
 
@@ -44,7 +44,9 @@ Tabulation tabulate_of(ModuleBase& module);
 template <class T> Tabulation tabulate(const Ref<T>& module) { return tabulate_of(*module); }
 // Also what goes in and out of each Module and its FLOPs, by one call on zeros of these types (see nnx/probe.h).
 Tabulation tabulate_of(ModuleBase& module, const std::vector<Type>& inputs);
-template <class T> Tabulation tabulate(const Ref<T>& module, const std::vector<Type>& inputs) { return tabulate_of(*module, inputs); }
+template <class T> Tabulation tabulate(const Ref<T>& module, const std::vector<Type>& inputs) {
+  return tabulate_of(*module, inputs);
+}
 
 // Lines of cells, each column as wide as its widest cell; the first row is the header and is underlined. Columns from
 // `first_right` on are aligned to the right.

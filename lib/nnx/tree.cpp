@@ -16,12 +16,14 @@ Amounts amounts_of(const StateLeaf& leaf) {
   const bool is_random = leaf.kind->is_a(RngState::static_kind());
   // The words of a key are one element.
   const int64_t words = leaf.kind->is_a(RngKey::static_kind()) && type.shape.rank() > 0 ? type.shape.back() : 1;
-  return {{is_random ? "RngState" : std::string(leaf.kind->name), {type.size() / std::max<int64_t>(words, 1), type.bytes()}}};
+  return {{is_random ? "RngState" : std::string(leaf.kind->name),
+           {type.size() / std::max<int64_t>(words, 1), type.bytes()}}};
 }
 
 class TreeBuilder {
  public:
-  TreeBuilder(const GraphDef& def, const State& state) : def_(def), state_(state), first_(def.nodes.size()), seen_(def.nodes.size()) {}
+  TreeBuilder(const GraphDef& def, const State& state)
+      : def_(def), state_(state), first_(def.nodes.size()), seen_(def.nodes.size()) {}
 
   TreeNode node(int index, const Path& path) {
     const auto i = static_cast<size_t>(index);
@@ -31,7 +33,8 @@ class TreeBuilder {
     first_[i] = path;
     if (def.form == NodeDef::Form::variable) return leaf(path, TreeNode::Form::variable, type_of(def));
     TreeNode out{.form = def.form == NodeDef::Form::module ? TreeNode::Form::module : TreeNode::Form::container,
-                 .path = path, .type = type_of(def)};
+                 .path = path,
+                 .type = type_of(def)};
     for (const AttributeDef& a : def.attributes) {
       Path child = path;
       child.push_back(a.key);
@@ -89,8 +92,11 @@ void hang(TreeNode& root, const Path& path, const StateLeaf& leaf) {
     at = &at->children.back();
     add_amounts(at->amounts, amounts);
   }
-  at->children.push_back({.form = TreeNode::Form::variable, .path = path, .type = std::string(leaf.kind->name),
-                          .leaf = &leaf, .amounts = amounts});
+  at->children.push_back({.form = TreeNode::Form::variable,
+                          .path = path,
+                          .type = std::string(leaf.kind->name),
+                          .leaf = &leaf,
+                          .amounts = amounts});
 }
 
 }  // namespace

@@ -25,13 +25,14 @@ double quantile(const std::vector<double>& sorted, double share) {
 class PeakMeter {
  public:
   explicit PeakMeter(int threads)
-      : kernel_(kernels::make_matmul({.m = n, .n = n, .k = n, .lhs = {0, n, 1}, .rhs = {0, n, 1}, .out = {0, n, 1}}, threads)),
+      : kernel_(kernels::make_matmul({.m = n, .n = n, .k = n, .lhs = {0, n, 1}, .rhs = {0, n, 1}, .out = {0, n, 1}},
+                                     threads)),
         scratch_(Buffer::allocate(std::max<size_t>(kernel_->scratch_bytes(), 1))) {
     for (BufferRef& matrix : matrices_) {
       matrix = Buffer::allocate(static_cast<size_t>(n * n) * sizeof(float));
       std::fill_n(matrix->as<float>(), n * n, 0.5f);
     }
-    measure();   // first touch, and threads awake
+    measure();  // first touch, and threads awake
     best_ = 0;
   }
 
@@ -65,8 +66,7 @@ std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count) {
 
 class Bench {
  public:
-  explicit Bench(Setup& setup)
-      : step_(setup.model, setup.optimizer, setup.loss), batches_(gather_batches(setup, 8)) {
+  explicit Bench(Setup& setup) : step_(setup.model, setup.optimizer, setup.loss), batches_(gather_batches(setup, 8)) {
     train(setup.model);
   }
 
@@ -97,16 +97,17 @@ class Bench {
 
   TrainStep step_;
   std::vector<BatchArrays> batches_;
-  std::vector<double> first_losses_, last_losses_;   // by batch
+  std::vector<double> first_losses_, last_losses_;  // by batch
   int64_t done_ = 0;
 };
 
 // The times of one block in ms, sorted: of `steps` steps, or of as many as fit `seconds` when that is 0.
 std::vector<double> time_block(Bench& bench, int64_t steps, double seconds) {
-  bench.run_step();   // the caches are the step's again
+  bench.run_step();  // the caches are the step's again
   std::vector<double> times;
   const double until = now() + seconds;
-  while (steps > 0 ? std::ssize(times) < steps : times.size() < 4 || now() < until) times.push_back(1e3 * bench.run_step());
+  while (steps > 0 ? std::ssize(times) < steps : times.size() < 4 || now() < until)
+    times.push_back(1e3 * bench.run_step());
   std::ranges::sort(times);
   return times;
 }
@@ -162,14 +163,17 @@ BenchResult bench(Setup& setup, const BenchOptions& options) {
 }
 
 std::string to_string(const BenchResult& r) {
-  const auto row = [](std::string_view name, const std::string& text) { return fmt::format("{:<12} {}\n", name, text); };
+  const auto row = [](std::string_view name, const std::string& text) {
+    return fmt::format("{:<12} {}\n", name, text);
+  };
   return row("machine", fmt::format("{} threads, {}, {}", r.threads, r.isa, r.library)) +
-         row("step", fmt::format("{:.4f} ms (p10 {:.4f}, p90 {:.4f}, min {:.4f}) over {} steps in {} blocks", r.ms, r.p10, r.p90,
-                                 r.min, grouped(r.steps), r.block_ms.size())) +
+         row("step", fmt::format("{:.4f} ms (p10 {:.4f}, p90 {:.4f}, min {:.4f}) over {} steps in {} blocks", r.ms,
+                                 r.p10, r.p90, r.min, grouped(r.steps), r.block_ms.size())) +
          row("first step", fmt::format("{:.1f} ms, compiling included", r.first_ms)) +
-         row("samples/s", fmt::format("{} (batch {})", grouped(static_cast<int64_t>(r.samples_per_second)), r.batch_size)) +
-         row("of f32 peak", fmt::format("{:.1f} % ({:.4f} GFLOP a step, {:.1f} of {:.1f} GFLOP/s)", 100 * r.peak_share, r.gflop,
-                                        r.gflops, r.peak_gflops)) +
+         row("samples/s",
+             fmt::format("{} (batch {})", grouped(static_cast<int64_t>(r.samples_per_second)), r.batch_size)) +
+         row("of f32 peak", fmt::format("{:.1f} % ({:.4f} GFLOP a step, {:.1f} of {:.1f} GFLOP/s)", 100 * r.peak_share,
+                                        r.gflop, r.gflops, r.peak_gflops)) +
          row("plan", fmt::format("{} steps, {} on reference kernels, arena {} bytes (alive at once {})", r.plan_steps,
                                  r.fallback_steps, grouped(r.arena_bytes), grouped(r.live_bytes))) +
          row("loss", fmt::format("{:.4f} before, {:.4f} after", r.loss_before, r.loss_after));

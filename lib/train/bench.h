@@ -16,9 +16,9 @@
 namespace nnx {
 
 struct BenchOptions {
-  int64_t steps = 0;               // timed, in all blocks together; 0: as many as fit `seconds`
+  int64_t steps = 0;  // timed, in all blocks together; 0: as many as fit `seconds`
   double seconds = 2;
-  double warm_up_seconds = 0.3;    // and at least five steps
+  double warm_up_seconds = 0.3;  // and at least five steps
   int blocks = 5;
 };
 
@@ -26,14 +26,14 @@ struct BenchResult {
   int threads = 0;
   std::string isa, library;
   int64_t batch_size = 0, steps = 0;
-  double first_ms = 0;                                    // the first step: tracing and compiling included
-  double ms = 0, p10 = 0, p90 = 0, min = 0;               // of a step; ms is the median of the blocks' medians
-  std::vector<double> block_ms;                           // the median of each block
+  double first_ms = 0;                       // the first step: tracing and compiling included
+  double ms = 0, p10 = 0, p90 = 0, min = 0;  // of a step; ms is the median of the blocks' medians
+  std::vector<double> block_ms;              // the median of each block
   double samples_per_second = 0;
-  double gflop = 0, gflops = 0;                           // of a step, as the plan counts; gflop / ms
+  double gflop = 0, gflops = 0;  // of a step, as the plan counts; gflop / ms
   double peak_gflops = 0, peak_share = 0;
   int64_t plan_steps = 0, fallback_steps = 0, arena_bytes = 0, live_bytes = 0;
-  double loss_before = 0, loss_after = 0;                 // mean over the batches of the first and the last round
+  double loss_before = 0, loss_after = 0;  // mean over the batches of the first and the last round
 
   static void fields(auto& self, auto&& f) {
     f("threads", self.threads);
@@ -63,8 +63,8 @@ struct BenchResult {
 
 // Throws what a step throws, and ErrorKind::config when an epoch has no full batch.
 BenchResult bench(Setup& setup, const BenchOptions& options = {});
-std::string to_string(const BenchResult& result);   // for people
-std::string to_json(const BenchResult& result);     // an object of the fields above
+std::string to_string(const BenchResult& result);  // for people
+std::string to_json(const BenchResult& result);    // an object of the fields above
 
 // A train step that has run once on the first batch, so that its plan is there to look at. The model is trained by it.
 TrainStep compiled_train_step(Setup& setup);

@@ -33,7 +33,8 @@ std::string fields_text(const std::vector<FieldDoc>& fields, const std::string& 
 const FieldDoc* find_key(const std::vector<FieldDoc>& fields, std::string_view path) {
   const size_t dot = path.find('.');
   for (const FieldDoc& field : fields)
-    if (field.name == path.substr(0, dot)) return dot == path.npos ? &field : find_key(field.fields, path.substr(dot + 1));
+    if (field.name == path.substr(0, dot))
+      return dot == path.npos ? &field : find_key(field.fields, path.substr(dot + 1));
   return nullptr;
 }
 
@@ -62,7 +63,8 @@ std::string catalog_json(const std::string& only) {
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const CatalogSection& section : catalog()) {
     if (!only.empty() && section.what != only) continue;
-    for (const ComponentDoc& doc : *section.components) json.push_back({{"kind", section.what}, {"name", doc.name}, {"help", doc.help}});
+    for (const ComponentDoc& doc : *section.components)
+      json.push_back({{"kind", section.what}, {"name", doc.name}, {"help", doc.help}});
   }
   return json.dump(2) + "\n";
 }
@@ -73,14 +75,16 @@ std::string explain(const std::string& name) {
   for (const CatalogSection& section : catalog())
     for (const ComponentDoc& doc : *section.components) {
       known.push_back(doc.name);
-      if (doc.name == name) text += fmt::format("{} ({}): {}\n{}", doc.name, section.what, doc.help, fields_text(doc.fields, "  "));
+      if (doc.name == name)
+        text += fmt::format("{} ({}): {}\n{}", doc.name, section.what, doc.help, fields_text(doc.fields, "  "));
     }
   const std::vector<FieldDoc> keys = describe_fields<TrainConfig>();
   if (const FieldDoc* key = find_key(keys, name)) text += field_line(*key, "") + fields_text(key->fields, "  ");
   if (!text.empty()) return text;
   const std::string near = nearest(name, known);
-  fail(ErrorKind::usage, {.message = fmt::format("nothing is called {}", in_quotes(name)),
-                          .hint = near.empty() ? "'nnx-train layers' lists the layers" : fmt::format("did you mean '{}'?", near)});
+  fail(ErrorKind::usage,
+       {.message = fmt::format("nothing is called {}", in_quotes(name)),
+        .hint = near.empty() ? "'nnx-train layers' lists the layers" : fmt::format("did you mean '{}'?", near)});
 }
 
 }  // namespace nnx

@@ -12,7 +12,7 @@
 namespace nnx {
 
 struct CatalogSection {
-  std::string what;                                // "layer", "optimizer"
+  std::string what;  // "layer", "optimizer"
   const std::vector<ComponentDoc>* components;
 };
 std::vector<CatalogSection> catalog();

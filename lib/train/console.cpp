@@ -17,7 +17,8 @@ bool wants_colour() {
 }
 
 std::string metrics_text(const Metrics& m) {
-  return m.accuracy ? fmt::format("loss {:.4f}  accuracy {:.4f}", m.loss, *m.accuracy) : fmt::format("loss {:.6g}", m.loss);
+  return m.accuracy ? fmt::format("loss {:.4f}  accuracy {:.4f}", m.loss, *m.accuracy)
+                    : fmt::format("loss {:.6g}", m.loss);
 }
 
 }  // namespace
@@ -54,7 +55,7 @@ void Console::warning(const std::string& line) { print((colour_ ? "\033[33mwarni
 void Console::step(const StepEvent& event) {
   if (first_step_ < 0) {
     first_step_ = event.step;
-    start_ = Clock::now();   // the first step compiles, so it is not counted
+    start_ = Clock::now();  // the first step compiles, so it is not counted
     rows_ = -event.rows;
   }
   rows_ += event.rows;
@@ -65,10 +66,12 @@ void Console::step(const StepEvent& event) {
   const double seconds = std::chrono::duration<double>(now - start_).count();
   const double done = static_cast<double>(event.step) / static_cast<double>(event.total);
   const auto filled = static_cast<size_t>(done * 24);
-  std::string line = fmt::format("[{}{}] {:3.0f} %  epoch {}  step {}/{}  loss {:.4f}", std::string(filled, '#'), std::string(24 - filled, '.'),
-                                 done * 100, event.epoch, event.step, event.total, event.loss);
+  std::string line =
+      fmt::format("[{}{}] {:3.0f} %  epoch {}  step {}/{}  loss {:.4f}", std::string(filled, '#'),
+                  std::string(24 - filled, '.'), done * 100, event.epoch, event.step, event.total, event.loss);
   if (event.step > first_step_ && seconds > 0) {
-    const double left = seconds / static_cast<double>(event.step - first_step_) * static_cast<double>(event.total - event.step);
+    const double left =
+        seconds / static_cast<double>(event.step - first_step_) * static_cast<double>(event.total - event.step);
     line += fmt::format("  {:.0f} samples/s  {} left", static_cast<double>(rows_) / seconds, duration_text(left));
   }
   fmt::print(out_, "\r{}\033[K", line);
@@ -91,7 +94,8 @@ std::string summary_text(const Summary& s) {
   add("validation", s.validation);
   add("test", s.test);
   text += fmt::format("run         {}\n", s.output_dir);
-  text += s.status == "interrupted" ? "next        the same command with --resume auto goes on\n" : fmt::format("next        nnx-train eval {}\n", s.output_dir);
+  text += s.status == "interrupted" ? "next        the same command with --resume auto goes on\n"
+                                    : fmt::format("next        nnx-train eval {}\n", s.output_dir);
   return text;
 }
 

@@ -32,7 +32,7 @@ class Console : public TrainObserver {
   std::FILE* out_;
   bool terminal_ = false, colour_ = false, bar_shown_ = false;
   StepEvent last_ = {};
-  int64_t first_step_ = -1, rows_ = 0;     // since this process began
+  int64_t first_step_ = -1, rows_ = 0;  // since this process began
   Clock::time_point start_ = Clock::now(), shown_ = {};
 };
 

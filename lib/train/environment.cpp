@@ -22,7 +22,8 @@ template <class T> Json json_of(const std::vector<T>& values) {
 template <class T> Json json_of(const T& value) {
   if constexpr (HasFields<T>) {
     Json json = Json::object();
-    T::fields(value, [&](std::string_view name, const auto& member, auto&&...) { json[std::string(name)] = json_of(member); });
+    T::fields(value,
+              [&](std::string_view name, const auto& member, auto&&...) { json[std::string(name)] = json_of(member); });
     return json;
   } else {
     return value;
@@ -35,20 +36,25 @@ template <class T> void read_json(const Json& json, std::vector<T>& values) {
 }
 template <class T> void read_json(const Json& json, T& value) {
   if constexpr (HasFields<T>) {
-    T::fields(value, [&](std::string_view name, auto& member, auto&&...) { read_json(json.at(std::string(name)), member); });
+    T::fields(value,
+              [&](std::string_view name, auto& member, auto&&...) { read_json(json.at(std::string(name)), member); });
   } else {
     json.get_to(value);
   }
 }
 
-void expect_same_rows(const char* split, const std::vector<SourceIdentity>& before, const std::vector<SourceIdentity>& now) {
+void expect_same_rows(const char* split, const std::vector<SourceIdentity>& before,
+                      const std::vector<SourceIdentity>& now) {
   for (size_t i = 0; i < std::min(before.size(), now.size()); ++i)
     if (!before[i].same_content(now[i]))
-      fail(ErrorKind::data, {.where = now[i].path,
-                             .message = fmt::format("is not the file that the run began with ({} bytes, crc32 {:08x}; now {} bytes, crc32 {:08x})",
-                                                    before[i].bytes, before[i].crc32, now[i].bytes, now[i].crc32),
-                             .hint = "bring it back, or start another run"});
-  if (before.size() != now.size()) fail(ErrorKind::data, {.where = split, .message = "is read from other files than when the run began"});
+      fail(ErrorKind::data,
+           {.where = now[i].path,
+            .message = fmt::format(
+                "is not the file that the run began with ({} bytes, crc32 {:08x}; now {} bytes, crc32 {:08x})",
+                before[i].bytes, before[i].crc32, now[i].bytes, now[i].crc32),
+            .hint = "bring it back, or start another run"});
+  if (before.size() != now.size())
+    fail(ErrorKind::data, {.where = split, .message = "is read from other files than when the run began"});
 }
 
 }  // namespace
@@ -82,7 +88,8 @@ std::vector<std::string> compare(const RunEnvironment& before, const RunEnvironm
   expect_same_rows("data.validation", before.validation, now.validation);
   std::vector<std::string> notes;
   const auto note = [&](const char* what, const auto& a, const auto& b) {
-    if (a != b) notes.push_back(fmt::format("{} was {} and is now {}: the numbers may differ in their last digits", what, a, b));
+    if (a != b)
+      notes.push_back(fmt::format("{} was {} and is now {}: the numbers may differ in their last digits", what, a, b));
   };
   note("nnx", before.nnx, now.nnx);
   note("the library", before.library, now.library);

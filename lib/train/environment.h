@@ -36,8 +36,8 @@ std::string to_json(const RunEnvironment& environment);
 // Throws ErrorKind::data naming `where` for a text that is not what to_json wrote.
 RunEnvironment parse_environment(const std::string& text, const std::string& where);
 
-// Throws ErrorKind::data when the training or validation files are not those that the run began with. What else differs,
-// and makes the numbers differ in their last digits, comes back as one note each.
+// Throws ErrorKind::data when the training or validation files are not those that the run began with. What else
+// differs, and makes the numbers differ in their last digits, comes back as one note each.
 std::vector<std::string> compare(const RunEnvironment& before, const RunEnvironment& now);
 
 }  // namespace nnx

@@ -13,13 +13,20 @@ namespace {
 void restore_state(ModuleBase& module, const State& wanted, const State& given, const std::string& where) {
   for (const auto& [path, leaf] : wanted) {
     if (!given.contains(path))
-      fail(ErrorKind::data, {.where = where, .message = fmt::format("has no value for '{}'", to_string(path)), .hint = "is it a checkpoint of this config?"});
+      fail(ErrorKind::data, {.where = where,
+                             .message = fmt::format("has no value for '{}'", to_string(path)),
+                             .hint = "is it a checkpoint of this config?"});
     const Type& type = given.at(path).value.type();
     if (type != leaf.value.type())
-      fail(ErrorKind::data, {.where = fmt::format("{}: {}", where, to_string(path)), .expected = leaf.value.type().to_string(), .got = type.to_string()});
+      fail(ErrorKind::data, {.where = fmt::format("{}: {}", where, to_string(path)),
+                             .expected = leaf.value.type().to_string(),
+                             .got = type.to_string()});
   }
   for (const auto& [path, leaf] : given)
-    if (!wanted.contains(path)) fail(ErrorKind::data, {.where = where, .message = fmt::format("has a value for '{}', which the config does not make", to_string(path))});
+    if (!wanted.contains(path))
+      fail(ErrorKind::data,
+           {.where = where,
+            .message = fmt::format("has a value for '{}', which the config does not make", to_string(path))});
   update_states(module, std::span(&given, 1));
 }
 
@@ -29,7 +36,10 @@ EvalMode::EvalMode(Ref<Layer> model) : model_(std::move(model)) { nnx::eval(mode
 EvalMode::~EvalMode() { nnx::train(model_); }
 
 Evaluation::Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size)
-    : model_(model), step_(model, loss), loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0), classification_(loss.classification) {}
+    : model_(model),
+      step_(model, loss),
+      loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0),
+      classification_(loss.classification) {}
 
 Metrics Evaluation::operator()() {
   const EvalMode mode(model_);
@@ -38,7 +48,8 @@ Metrics Evaluation::operator()() {
   return means(sums, classification_);
 }
 
-void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer, const std::string& where) {
+void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
+             const std::string& where) {
   if (checkpoint.graphdef != graphdef(model))
     fail(ErrorKind::data, {.where = where, .message = "holds another model than the config describes"});
   std::vector<State> parts;
@@ -47,15 +58,16 @@ void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Op
   restore_state(*model, state(model), State::merge(parts), where);
   if (!optimizer) return;
   const auto found = checkpoint.partitions.find("opt_state");
-  restore_state(*optimizer, state(optimizer, of<OptState>), found == checkpoint.partitions.end() ? State() : found->second, where);
+  restore_state(*optimizer, state(optimizer, of<OptState>),
+                found == checkpoint.partitions.end() ? State() : found->second, where);
 }
 
 EvalReport evaluate_run(const EvalRequest& request) {
-  stored_config(request.run);   // says first whether this is a run at all
+  stored_config(request.run);  // says first whether this is a run at all
   Setup setup = prepare_model({.files = {(request.run / "config.yaml").string()},
                                .arguments = request.arguments,
                                .data_folder = stored_working_directory(request.run)});
-  graphdef(setup.model);   // so that the types in the file are known
+  graphdef(setup.model);  // so that the types in the file are known
   std::vector<std::string> notes;
   CheckpointStore store(request.run, "", {.read_only = true});
   const std::optional<Checkpoint> checkpoint = store.newest(notes);
@@ -66,19 +78,25 @@ EvalReport evaluate_run(const EvalRequest& request) {
   const RunEnvironment environment = parse_environment(checkpoint->environment, where);
   const Dataset data = read_split(setup, request.split, environment.schema, environment.normalization);
   const Metrics metrics = Evaluation(setup.model, setup.loss, data, setup.config.data.loader.batch_size)();
-  return {.step = checkpoint->step, .split = request.split, .rows = data.rows, .metrics = metrics, .notes = std::move(notes)};
+  return {.step = checkpoint->step,
+          .split = request.split,
+          .rows = data.rows,
+          .metrics = metrics,
+          .notes = std::move(notes)};
 }
 
 std::string to_json(const EvalReport& report) {
-  std::string json = fmt::format(R"({{"step":{},"split":"{}","rows":{},"loss":{})", report.step, report.split, report.rows,
-                                 format_number(report.metrics.loss));
+  std::string json = fmt::format(R"({{"step":{},"split":"{}","rows":{},"loss":{})", report.step, report.split,
+                                 report.rows, format_number(report.metrics.loss));
   if (report.metrics.accuracy) json += fmt::format(R"(,"accuracy":{})", format_number(*report.metrics.accuracy));
   return json + "}\n";
 }
 
 std::string to_text(const EvalReport& report) {
-  const std::string accuracy = report.metrics.accuracy ? fmt::format("  accuracy {:.4f}", *report.metrics.accuracy) : "";
-  return fmt::format("{} of step {}: loss {:.6g}{} ({} rows)\n", report.split, report.step, report.metrics.loss, accuracy, report.rows);
+  const std::string accuracy =
+      report.metrics.accuracy ? fmt::format("  accuracy {:.4f}", *report.metrics.accuracy) : "";
+  return fmt::format("{} of step {}: loss {:.6g}{} ({} rows)\n", report.split, report.step, report.metrics.loss,
+                     accuracy, report.rows);
 }
 
 }  // namespace nnx

@@ -42,8 +42,8 @@ class Evaluation {
 
 struct EvalRequest {
   std::filesystem::path run;
-  std::string split = "test";                 // train, validation, test
-  std::vector<std::string> arguments = {};    // overrides of the run's config
+  std::string split = "test";               // train, validation, test
+  std::vector<std::string> arguments = {};  // overrides of the run's config
 };
 
 struct EvalReport {
@@ -51,17 +51,18 @@ struct EvalReport {
   std::string split;
   int64_t rows = 0;
   Metrics metrics;
-  std::vector<std::string> notes = {};        // checkpoints that were passed over, and why
+  std::vector<std::string> notes = {};  // checkpoints that were passed over, and why
 };
 
-// Loads the newest whole checkpoint of the run, without touching its directory. Throws what prepare throws, missing when
-// there is no checkpoint, and config for a split that the config does not have.
+// Loads the newest whole checkpoint of the run, without touching its directory. Throws what prepare throws, missing
+// when there is no checkpoint, and config for a split that the config does not have.
 EvalReport evaluate_run(const EvalRequest& request);
 std::string to_json(const EvalReport& report);
 std::string to_text(const EvalReport& report);
 
-// Puts the values of a checkpoint into a model and an optimizer (or none). Throws ErrorKind::data naming `where` when it
-// is a checkpoint of another model: something is missing, left over, or of another type.
-void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer, const std::string& where);
+// Puts the values of a checkpoint into a model and an optimizer (or none). Throws ErrorKind::data naming `where` when
+// it is a checkpoint of another model: something is missing, left over, or of another type.
+void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
+             const std::string& where);
 
 }  // namespace nnx

@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "nnx/display.h"
 #include "nnx/summary.h"
@@ -27,10 +27,12 @@ int64_t step_from(const std::string& text) {
   return step;
 }
 
-Checkpoint read_step(CheckpointStore& store, const fs::path& run, const std::string& step, std::vector<std::string>& notes) {
+Checkpoint read_step(CheckpointStore& store, const fs::path& run, const std::string& step,
+                     std::vector<std::string>& notes) {
   if (step == "best") {
     if (const auto best = store.best()) return store.read(*best);
-    fail(ErrorKind::missing, {.where = run.string(), .message = "no checkpoint is marked as the best",
+    fail(ErrorKind::missing, {.where = run.string(),
+                              .message = "no checkpoint is marked as the best",
                               .hint = "a run without validation marks none"});
   }
   if (!step.empty()) return store.read(step_from(step));
@@ -54,12 +56,11 @@ void add_calls(Inspection& in, const fs::path& run) {
     eval(setup.model);
     const Tabulation called = tabulate(setup.model, {input_of(in.checkpoint, in.directory.string())});
     for (TableRow& row : in.layers.rows) {
-      const auto same = std::ranges::find_if(called.rows, [&](const TableRow& r) { return r.path == row.path && r.type == row.type; });
+      const auto same = std::ranges::find_if(
+          called.rows, [&](const TableRow& r) { return r.path == row.path && r.type == row.type; });
       if (same != called.rows.end()) row.call = same->call;
     }
-  } catch (const Error& error) {
-    in.notes.push_back(fmt::format("no shapes and FLOPs of layers: {}", error.what()));
-  }
+  } catch (const Error& error) { in.notes.push_back(fmt::format("no shapes and FLOPs of layers: {}", error.what())); }
 }
 
 std::vector<std::string> leaf_row(const Path& path, const StateLeaf& leaf) {
@@ -113,7 +114,8 @@ json to_json(const TableRow& row) {
     else variable["shared_with"] = held.shared_with;
     variables.push_back(std::move(variable));
   }
-  json out = {{"path", row.path}, {"type", row.type}, {"variables", std::move(variables)}, {"amounts", to_json(row.amounts)}};
+  json out = {
+      {"path", row.path}, {"type", row.type}, {"variables", std::move(variables)}, {"amounts", to_json(row.amounts)}};
   if (row.call) {
     const auto texts = [](const std::vector<Type>& types) {
       std::vector<std::string> list;
@@ -131,13 +133,13 @@ json to_json(const TableRow& row) {
 }  // namespace
 
 Inspection inspect(const fs::path& run, const std::string& step) {
-  if (!fs::exists(run))
-    fail(ErrorKind::missing, {.where = run.string(), .message = "there is no such run directory"});
+  if (!fs::exists(run)) fail(ErrorKind::missing, {.where = run.string(), .message = "there is no such run directory"});
   Inspection out;
   out.run = run;
   if (fs::exists(run / "MANIFEST.json")) {
     if (!step.empty())
-      fail(ErrorKind::usage, {.where = "--step", .message = fmt::format("{} is one checkpoint already", in_quotes(run.string()))});
+      fail(ErrorKind::usage,
+           {.where = "--step", .message = fmt::format("{} is one checkpoint already", in_quotes(run.string()))});
     out.directory = run;
     out.checkpoint = read_checkpoint(run);
   } else {
@@ -183,8 +185,14 @@ std::string to_json(const Inspection& in) {
 std::string to_json(const PlanReport& report) {
   json steps = json::array();
   for (const StepReport& s : report.steps)
-    steps.push_back({{"kernel", s.kernel}, {"ops", s.ops}, {"result", s.result}, {"flops", s.flops}, {"bytes", s.bytes},
-                     {"threads", s.threads}, {"fallback", s.fallback}, {"in_place", s.aliased}});
+    steps.push_back({{"kernel", s.kernel},
+                     {"ops", s.ops},
+                     {"result", s.result},
+                     {"flops", s.flops},
+                     {"bytes", s.bytes},
+                     {"threads", s.threads},
+                     {"fallback", s.fallback},
+                     {"in_place", s.aliased}});
   return json{{"steps", std::move(steps)},
               {"threads", report.threads},
               {"flops", report.flops},
@@ -199,8 +207,10 @@ std::string to_json(const PlanReport& report) {
 }
 
 TrainSource source_of_run(const fs::path& run, std::vector<std::string> arguments) {
-  stored_config(run);   // says whether this is a run at all
-  return {.files = {(run / "config.yaml").string()}, .arguments = std::move(arguments), .data_folder = stored_working_directory(run)};
+  stored_config(run);  // says whether this is a run at all
+  return {.files = {(run / "config.yaml").string()},
+          .arguments = std::move(arguments),
+          .data_folder = stored_working_directory(run)};
 }
 
 }  // namespace nnx

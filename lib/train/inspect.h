@@ -1,11 +1,11 @@
 // What a run has learned and what its training step runs, as text for people and as JSON for programs.
 //
-//   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step, or a checkpoint directory
+//   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step
 //   to_text(seen);   to_json(seen);
 //
 // A checkpoint is read without the code of the model: its GraphDef and States are enough. Where the run's config still
-// builds the model, the table of layers has shapes and FLOPs of a forward call, too. Nothing on disk is changed, also while
-// another process trains.
+// builds the model, the table of layers has shapes and FLOPs of a forward call, too. Nothing on disk is changed, also
+// while another process trains.
 #pragma once
 
 #include <filesystem>
@@ -18,11 +18,11 @@
 namespace nnx {
 
 struct Inspection {
-  std::filesystem::path run, directory;   // of the checkpoint
+  std::filesystem::path run, directory;  // of the checkpoint
   Checkpoint checkpoint;
-  State model;                            // all partitions but the optimizer's
+  State model;  // all partitions but the optimizer's
   Tabulation layers;
-  std::vector<std::string> notes;         // checkpoints that were refused, what could not be told, and why
+  std::vector<std::string> notes;  // checkpoints that were refused, what could not be told, and why
 };
 
 // Throws ErrorKind::missing when there is no such run or step, usage for a step that is none, and what reading throws.

@@ -7,8 +7,11 @@
 
 namespace nnx {
 
-Log::Log(const std::filesystem::path& file, TrainObserver* observer) : file_(std::fopen(file.c_str(), "ae")), observer_(observer) {
-  if (!file_) fail(ErrorKind::cannot_create, {.where = file.string(), .message = "cannot be opened: " + std::generic_category().message(errno)});
+Log::Log(const std::filesystem::path& file, TrainObserver* observer)
+    : file_(std::fopen(file.c_str(), "ae")), observer_(observer) {
+  if (!file_)
+    fail(ErrorKind::cannot_create,
+         {.where = file.string(), .message = "cannot be opened: " + std::generic_category().message(errno)});
 }
 
 Log::~Log() { std::fclose(file_); }

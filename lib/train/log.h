@@ -11,14 +11,14 @@ namespace nnx {
 
 class Log {
  public:
-  Log(const std::filesystem::path& file, TrainObserver* observer);   // appends; throws ErrorKind::cannot_create
+  Log(const std::filesystem::path& file, TrainObserver* observer);  // appends; throws ErrorKind::cannot_create
   ~Log();
   Log(const Log&) = delete;
   Log& operator=(const Log&) = delete;
 
   void message(const std::string& line);
   void warning(const std::string& line);
-  void note(const std::string& line);    // to the file alone
+  void note(const std::string& line);  // to the file alone
 
  private:
   std::FILE* file_;

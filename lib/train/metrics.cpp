@@ -1,7 +1,7 @@
 #include "train/metrics.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,8 +32,8 @@ Metrics means(const MetricSums& sums, bool classification) {
 }
 
 std::string to_json_line(const MetricRecord& record) {
-  std::string line = fmt::format(R"({{"step":{},"epoch":{},"split":"{}","loss":{})", record.step, record.epoch, record.split,
-                                 number(record.metrics.loss));
+  std::string line = fmt::format(R"({{"step":{},"epoch":{},"split":"{}","loss":{})", record.step, record.epoch,
+                                 record.split, number(record.metrics.loss));
   if (record.metrics.accuracy) line += fmt::format(R"(,"accuracy":{})", number(*record.metrics.accuracy));
   if (record.learning_rate) line += fmt::format(R"(,"lr":{})", number(*record.learning_rate));
   return line + "}\n";
@@ -50,7 +50,8 @@ LineFile::LineFile(std::filesystem::path path, int64_t bytes) : path_(std::move(
   ::close(file_);
   errno = error;
   if (!known || enough) fail_file(ErrorKind::io, path_, "cannot be cut to its length");
-  fail(ErrorKind::data, {.where = path_.string(), .expected = fmt::format("a file of at least {} bytes, as the checkpoint says", bytes),
+  fail(ErrorKind::data, {.where = path_.string(),
+                         .expected = fmt::format("a file of at least {} bytes, as the checkpoint says", bytes),
                          .got = std::to_string(status.st_size)});
 }
 

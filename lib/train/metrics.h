@@ -26,18 +26,18 @@ struct MetricSums {
 // Means over examples.
 struct Metrics {
   double loss = 0;
-  std::optional<double> accuracy = {};   // of classification
+  std::optional<double> accuracy = {};  // of classification
 };
 Metrics means(const MetricSums& sums, bool classification);
 
 struct MetricRecord {
   int64_t step = 0;
-  int64_t epoch = 0;                     // the first is 1
-  std::string split;                     // train, validation, test
+  int64_t epoch = 0;  // the first is 1
+  std::string split;  // train, validation, test
   Metrics metrics;
-  std::optional<float> learning_rate = {};   // of the last step, for train
+  std::optional<float> learning_rate = {};  // of the last step, for train
 };
-std::string to_json_line(const MetricRecord& record);   // with its newline
+std::string to_json_line(const MetricRecord& record);  // with its newline
 
 // A file that grows by whole lines.
 class LineFile {
@@ -48,8 +48,8 @@ class LineFile {
   LineFile(const LineFile&) = delete;
   LineFile& operator=(const LineFile&) = delete;
 
-  void append(std::string_view line);    // throws io
-  void sync();                           // on disk when it returns
+  void append(std::string_view line);  // throws io
+  void sync();                         // on disk when it returns
   int64_t bytes() const { return bytes_; }
 
  private:

@@ -20,7 +20,8 @@ class Walk {
       return layer(x);
     } catch (const ConfigError&) { throw; } catch (const Error& error) {
       if (error.kind() != ErrorKind::shape && error.kind() != ErrorKind::structure) throw;
-      diagnostics_.report(node, {.message = fmt::format("does not fit its input {}: {}", x.type().to_string(), error.what())});
+      diagnostics_.report(
+          node, {.message = fmt::format("does not fit its input {}: {}", x.type().to_string(), error.what())});
       return {};
     }
   }
@@ -40,18 +41,21 @@ class Walk {
   Diagnostics& diagnostics_;
 };
 
-void check_loss(const Array& prediction, const Array& target, const Loss& loss, const ModelCheck& check, Diagnostics& diagnostics) {
+void check_loss(const Array& prediction, const Array& target, const Loss& loss, const ModelCheck& check,
+                Diagnostics& diagnostics) {
   try {
     loss.per_example(prediction, target);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::shape) throw;
-    diagnostics.report(check.loss_node, {.message = fmt::format("does not fit the model's output {} and the targets {}: {}",
-                                                                prediction.type().to_string(), target.type().to_string(), error.what())});
+    diagnostics.report(check.loss_node, {.message = fmt::format(
+                                             "does not fit the model's output {} and the targets {}: {}",
+                                             prediction.type().to_string(), target.type().to_string(), error.what())});
     return;
   }
   if (loss.targets == TargetKind::labels && prediction.rank() > 0 && prediction.dim(-1) < check.classes)
-    diagnostics.report(check.model_node, {.expected = fmt::format("at least {} outputs, one for each class of the data", check.classes),
-                                          .got = std::to_string(prediction.dim(-1))});
+    diagnostics.report(check.model_node,
+                       {.expected = fmt::format("at least {} outputs, one for each class of the data", check.classes),
+                        .got = std::to_string(prediction.dim(-1))});
 }
 
 }  // namespace

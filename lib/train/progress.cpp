@@ -53,7 +53,8 @@ TrainProgress parse_progress(const std::string& text, const std::string& where) 
   p.this_epoch = sums_of(j.at("this_epoch"));
   p.train = metrics_of(j.at("train"));
   p.validation = metrics_of(j.at("validation"));
-  if (const Json& best = j.at("best"); !best.is_null()) p.best = BestResult{.step = best.at("step"), .value = best.at("value")};
+  if (const Json& best = j.at("best"); !best.is_null())
+    p.best = BestResult{.step = best.at("step"), .value = best.at("value")};
   p.without_improvement = j.at("without_improvement");
   p.stopped_early = j.at("stopped_early");
   p.learning_rate = j.at("learning_rate");

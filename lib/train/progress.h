@@ -1,5 +1,5 @@
-// TrainProgress is where a run stands beside its State: what a checkpoint must hold so that the run goes on as if it had
-// never stopped.
+// TrainProgress is where a run stands beside its State: what a checkpoint must hold so that the run goes on as if it
+// had never stopped.
 #pragma once
 
 #include <optional>
@@ -23,13 +23,13 @@ struct TrainProgress {
   std::optional<Metrics> train = {};  // of the last whole epoch
   std::optional<Metrics> validation = {};
   std::optional<BestResult> best = {};
-  int64_t without_improvement = 0;    // validations since the best one
+  int64_t without_improvement = 0;  // validations since the best one
   bool stopped_early = false;
-  float learning_rate = 0;            // of the last step
-  int64_t metrics_bytes = 0;          // length of metrics.jsonl
+  float learning_rate = 0;    // of the last step
+  int64_t metrics_bytes = 0;  // length of metrics.jsonl
 };
 
-std::string to_json(const TrainProgress& progress);               // numbers read back to the very same
+std::string to_json(const TrainProgress& progress);  // numbers read back to the very same
 // Throws ErrorKind::data naming `where` for a text that is not what to_json wrote.
 TrainProgress parse_progress(const std::string& text, const std::string& where);
 

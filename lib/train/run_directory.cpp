@@ -4,10 +4,10 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
 #include <array>
 #include <ctime>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "base/hash.h"
@@ -31,7 +31,8 @@ std::string utc_now() {
 
 std::string new_run_id() {
   uint64_t bits = 0;
-  if (::getrandom(&bits, sizeof bits, 0) != sizeof bits) fail(ErrorKind::io, {.where = "run id", .message = "the system gives no random bytes"});
+  if (::getrandom(&bits, sizeof bits, 0) != sizeof bits)
+    fail(ErrorKind::io, {.where = "run id", .message = "the system gives no random bytes"});
   return fmt::format("{:016x}", bits);
 }
 
@@ -55,8 +56,10 @@ Json read_manifest(const fs::path& run) {
   text << in.rdbuf();
   try {
     Json json = Json::parse(text.str());
-    if (json.at("run_id").get_ref<const std::string&>().empty()) fail(ErrorKind::data, {.where = file.string(), .message = "the run id is empty"});
-    if (!json.at("sessions").is_array()) fail(ErrorKind::data, {.where = file.string(), .expected = "a list of sessions", .got = "something else"});
+    if (json.at("run_id").get_ref<const std::string&>().empty())
+      fail(ErrorKind::data, {.where = file.string(), .message = "the run id is empty"});
+    if (!json.at("sessions").is_array())
+      fail(ErrorKind::data, {.where = file.string(), .expected = "a list of sessions", .got = "something else"});
     return json;
   } catch (const nlohmann::json::exception& error) {
     fail(ErrorKind::data, {.where = file.string(), .message = std::string("is damaged: ") + error.what()});

@@ -24,7 +24,7 @@ class RunDirectory {
   explicit RunDirectory(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
-  bool begun() const { return !run_id_.empty(); }   // a manifest is there
+  bool begun() const { return !run_id_.empty(); }  // a manifest is there
   const std::string& run_id() const { return run_id_; }
 
   // Writes manifest and config of a new run, with a new run id, and empties what an older one left.

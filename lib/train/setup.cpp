@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "config/write.h"
@@ -21,7 +22,9 @@ fs::path folder_of(const ConfigNode& node) {
   return origin.source && !origin.argument ? fs::path(*origin.source).parent_path() : fs::path();
 }
 
-std::string shown(const fs::path& folder) { return folder.empty() ? "the working directory" : in_quotes(folder.string()); }
+std::string shown(const fs::path& folder) {
+  return folder.empty() ? "the working directory" : in_quotes(folder.string());
+}
 
 // Reads datasets. The first one settles the folder: the working directory, or else the first that has its files.
 class DataReader {
@@ -43,7 +46,7 @@ class DataReader {
       try {
         Dataset data = dataset_readers().build(node, diagnostics_, folder, like);
         folders_ = {folder};
-        if (!folder.empty()) config_.folder = folder.string();   // so that the echo finds the files again
+        if (!folder.empty()) config_.folder = folder.string();  // so that the echo finds the files again
         return data;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::missing) throw;
@@ -51,7 +54,10 @@ class DataReader {
       }
     }
     const bool absolute = errors.size() > 1 && errors.back() == errors.front();
-    fail(ErrorKind::missing, {.message = errors.front(), .hint = absolute ? "" : places()});
+    const auto helpful =
+        std::ranges::find_if(errors, [](const std::string& e) { return e.find("did you mean") != std::string::npos; });
+    fail(ErrorKind::missing,
+         {.message = helpful == errors.end() ? errors.front() : *helpful, .hint = absolute ? "" : places()});
   }
 
  private:
@@ -70,7 +76,7 @@ class DataReader {
 std::optional<double> fraction_of(const ConfigNode& node, Diagnostics& diagnostics) {
   if (!node.is_scalar()) return std::nullopt;
   double fraction = 0;
-  if (parse_number(node.text(), fraction) != NumberStatus::good) return std::nullopt;   // the bare name of a reader
+  if (parse_number(node.text(), fraction) != NumberStatus::good) return std::nullopt;  // the bare name of a reader
   const size_t before = diagnostics.count();
   fraction = nnx::read<double>(node, diagnostics, Field{}.above(0).below(1));
   if (diagnostics.count() != before) diagnostics.throw_if_any();
@@ -111,13 +117,18 @@ int64_t total_steps_of(const LoopConfig& loop, int64_t batches) {
 
 // What no single key can say by itself.
 void check_together(const TrainConfig& config, const ConfigNode& root, Diagnostics& diagnostics) {
-  const auto at = [&](std::string_view path) { const ConfigNode* node = root.find_path(path); return node ? *node : root; };
+  const auto at = [&](std::string_view path) {
+    const ConfigNode* node = root.find_path(path);
+    return node ? *node : root;
+  };
   if (config.init_from)
-    diagnostics.report(at("init_from"), {.message = "starting from another run is not available yet", .hint = "remove the key"});
+    diagnostics.report(at("init_from"),
+                       {.message = "starting from another run is not available yet", .hint = "remove the key"});
   if (!config.train.epochs && !config.train.max_steps)
     diagnostics.report(at("train"), {.expected = "train.epochs or train.max_steps", .got = "neither"});
   if (config.train.early_stop && config.data.validation.is_null())
-    diagnostics.report(at("train.early_stop"), {.message = "needs data.validation, which is not given", .hint = "e.g. data.validation=0.1"});
+    diagnostics.report(at("train.early_stop"),
+                       {.message = "needs data.validation, which is not given", .hint = "e.g. data.validation=0.1"});
 }
 
 std::string output_dir_of(const TrainConfig& config, const TrainSource& source) {
@@ -135,10 +146,12 @@ void build_model(Setup& setup) {
 void check_targets(Setup& setup) {
   const bool labels = setup.data.train.schema.has_labels();
   if (labels == (setup.loss.targets == TargetKind::labels)) return;
-  setup.diagnostics.report(setup.config.loss, {.message = fmt::format("{} needs {}, and the data has {}", setup.loss.name,
-                                                                labels ? "numbers as targets" : "class labels",
-                                                                labels ? "class labels" : "numbers as targets"),
-                                         .hint = labels ? "name the columns in data.train.targets" : "name the column in data.train.label"});
+  setup.diagnostics.report(
+      setup.config.loss,
+      {.message =
+           fmt::format("{} needs {}, and the data has {}", setup.loss.name,
+                       labels ? "numbers as targets" : "class labels", labels ? "class labels" : "numbers as targets"),
+       .hint = labels ? "name the columns in data.train.targets" : "name the column in data.train.label"});
 }
 
 void check_batch(Setup& setup) {
@@ -146,7 +159,8 @@ void check_batch(Setup& setup) {
   const int64_t batch = setup.config.data.loader.batch_size;
   std::vector<int64_t> features{batch};
   features.insert(features.end(), train.schema.feature_shape.begin(), train.schema.feature_shape.end());
-  const Type targets = train.schema.has_labels() ? Type{DType::i32, {batch}} : Type{DType::f32, {batch, train.schema.target_width()}};
+  const Type targets =
+      train.schema.has_labels() ? Type{DType::i32, {batch}} : Type{DType::f32, {batch, train.schema.target_width()}};
   check_model(setup.model, setup.loss,
               {.features = {DType::f32, Shape(std::span<const int64_t>(features))},
                .targets = targets,
@@ -187,14 +201,16 @@ Setup prepare(const TrainSource& source) {
   const int64_t batches = batches_of(setup.data.train, config.data.loader);
   if (batches == 0) {
     const ConfigNode* node = setup.root.find_path("data.batch_size");
-    diagnostics.report(node ? *node : config.data.train,
-                       {.expected = fmt::format("a batch size of at most {}, the number of training rows", setup.data.train.rows),
-                        .got = std::to_string(config.data.loader.batch_size),
-                        .hint = "or data.drop_last=false"});
+    diagnostics.report(
+        node ? *node : config.data.train,
+        {.expected = fmt::format("a batch size of at most {}, the number of training rows", setup.data.train.rows),
+         .got = std::to_string(config.data.loader.batch_size),
+         .hint = "or data.drop_last=false"});
     diagnostics.throw_if_any();
   }
   setup.total_steps = total_steps_of(config.train, batches);
-  diagnostics.attempt([&] { setup.optimizer = optimizers().build(config.optimizer, diagnostics, setup.model, setup.total_steps); });
+  diagnostics.attempt(
+      [&] { setup.optimizer = optimizers().build(config.optimizer, diagnostics, setup.model, setup.total_steps); });
   check_targets(setup);
   diagnostics.throw_if_any();
   check_batch(setup);
@@ -203,13 +219,19 @@ Setup prepare(const TrainSource& source) {
   return setup;
 }
 
-Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema, const Normalization& normalization) {
+Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema,
+                   const Normalization& normalization) {
   DataConfig& config = setup.config.data;
   const std::optional<double> fraction = fraction_of(config.validation, setup.diagnostics);
   const bool divided = split == "train" || (split == "validation" && fraction);
-  const ConfigNode node = divided ? config.train : split == "validation" ? config.validation : split == "test" ? config.test : ConfigNode();
+  const ConfigNode node = divided                 ? config.train
+                          : split == "validation" ? config.validation
+                          : split == "test"       ? config.test
+                                                  : ConfigNode();
   if (node.is_null())
-    fail(ErrorKind::config, {.where = "data." + split, .message = "the config has no such rows", .hint = "splits are train, validation and test"});
+    fail(ErrorKind::config, {.where = "data." + split,
+                             .message = "the config has no such rows",
+                             .hint = "splits are train, validation and test"});
   Dataset data = DataReader(config, setup.source, setup.root, setup.diagnostics).read(node, &schema);
   if (divided && fraction) {
     RowSplit parts = split_rows(data, *fraction, static_cast<uint64_t>(setup.config.seed));

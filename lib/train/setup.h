@@ -22,7 +22,7 @@ namespace nnx {
 struct TrainSource {
   std::vector<std::string> files = {};
   std::vector<std::string> arguments = {};
-  std::filesystem::path data_folder = {};   // tried for relative paths after the working directory; "": of the config
+  std::filesystem::path data_folder = {};  // tried for relative paths after the working directory; "": of the config
 };
 
 // The rows of one run, normalised.
@@ -34,16 +34,16 @@ struct RunData {
 
 struct Setup {
   TrainSource source;
-  ConfigNode root;                // as written, files and arguments together
+  ConfigNode root;  // as written, files and arguments together
   Diagnostics diagnostics;
   TrainConfig config;
-  ConfigNode resolved;            // all that was read, defaults included: write_yaml of it reproduces the run
+  ConfigNode resolved;  // all that was read, defaults included: write_yaml of it reproduces the run
   std::string output_dir;
   RunData data;
   Ref<Layer> model;
   Loss loss;
   Ref<Optimizer> optimizer;
-  int64_t total_steps = 0;        // when the run ends, unless stopped early
+  int64_t total_steps = 0;  // when the run ends, unless stopped early
 };
 
 // Reads the config, the data files and builds everything. Throws ConfigError (also for layers that do not fit each
@@ -53,7 +53,8 @@ Setup prepare(const TrainSource& source);
 // Only the config, the model and the loss; for a run whose data is known from its checkpoints.
 Setup prepare_model(const TrainSource& source);
 // One split (train, validation, test), read and normalised as a run has done. Throws config when the config has none.
-Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema, const Normalization& normalization);
+Dataset read_split(Setup& setup, const std::string& split, const DataSchema& schema,
+                   const Normalization& normalization);
 
 // The output_dir alone: cheap, to say something at once. "" when the config has other errors.
 std::string output_dir_of(const TrainSource& source);

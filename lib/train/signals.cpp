@@ -19,7 +19,8 @@ extern "C" void note_signal(int signal) {
   }
   received = signal;
   constexpr char text[] = "\nfinishing the step and saving; Ctrl-C again ends at once without saving\n";
-  if (signal == SIGINT && ::isatty(STDERR_FILENO) != 0) [[maybe_unused]] const auto n = ::write(STDERR_FILENO, text, sizeof text - 1);
+  if (signal == SIGINT && ::isatty(STDERR_FILENO) != 0) [[maybe_unused]]
+    const auto n = ::write(STDERR_FILENO, text, sizeof text - 1);
 }
 
 }  // namespace

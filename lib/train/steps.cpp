@@ -36,7 +36,8 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
     return {value, correct, rate};
   });
   plan_ = [compiled] { return compiled.plan(); };
-  run_ = [compiled, model = std::move(model), optimizer = std::move(optimizer)](const Array& x, const Array& y) -> BatchResult {
+  run_ = [compiled, model = std::move(model), optimizer = std::move(optimizer)](const Array& x,
+                                                                                const Array& y) -> BatchResult {
     const auto [loss_value, correct, rate] = compiled(model, optimizer, x, y);
     const int64_t count = x.dim(0);
     return {.loss = double{loss_value.template item<float>()} * static_cast<double>(count),
@@ -54,7 +55,8 @@ EvalStep::EvalStep(Ref<Layer> model, const Loss& loss) {
     const Array counts = greater(weight, 0);
     const Array losses = loss.per_example(prediction, y);
     const Array value = sum(select(counts, losses, zeros_like(losses)));
-    const Array right = loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, y), counts), DType::f32)) : zeros({});
+    const Array right =
+        loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, y), counts), DType::f32)) : zeros({});
     return {value, right, sum(weight)};
   });
   run_ = [compiled, model = std::move(model)](const BatchArrays& batch) -> BatchResult {

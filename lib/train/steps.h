@@ -1,7 +1,8 @@
 // The two compiled functions of a run: one step of training, and one batch of evaluation.
 //
 //   const TrainStep step = make_train_step(loss);
-//   const StepResult r = step(model, optimizer, x, y);     // loss and right predictions of the batch, and the rate used
+//   const StepResult r = step(model, optimizer, x, y);     // loss and right predictions of the batch, and the rate
+//   used
 //
 // A step whose loss or gradients are not finite throws ErrorKind::numeric naming the tensor, and changes nothing.
 #pragma once
@@ -15,9 +16,9 @@
 namespace nnx {
 
 struct BatchResult {
-  double loss = 0;       // the sum over examples
-  double correct = 0;    // how many predictions are right
-  int64_t count = 0;     // examples
+  double loss = 0;     // the sum over examples
+  double correct = 0;  // how many predictions are right
+  int64_t count = 0;   // examples
   float learning_rate = 0;
 };
 
@@ -33,7 +34,7 @@ class TrainStep {
   TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss);
   // x f32 [batch, ...], y as the loss wants it.
   BatchResult operator()(const Array& x, const Array& y) const { return run_(x, y); }
-  const Plan* plan() const { return plan_(); }   // of the last step; null before the first
+  const Plan* plan() const { return plan_(); }  // of the last step; null before the first
 
  private:
   std::function<BatchResult(const Array&, const Array&)> run_;

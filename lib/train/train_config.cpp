@@ -12,8 +12,8 @@ namespace {
 
 // What a resumed run may change: how long it runs, how often it says or saves something, and where things are.
 constexpr std::array<std::string_view, 11> free_keys{
-    "output_dir",       "data.folder",   "data.prefetch",   "train.epochs", "train.max_steps", "train.checkpoint_every",
-    "train.eval_every", "train.keep",    "train.log_every", "train.threads", "train.early_stop"};
+    "output_dir",       "data.folder", "data.prefetch",   "train.epochs",  "train.max_steps", "train.checkpoint_every",
+    "train.eval_every", "train.keep",  "train.log_every", "train.threads", "train.early_stop"};
 
 bool is_free(const std::string& path) {
   return std::ranges::any_of(free_keys, [&](std::string_view key) {

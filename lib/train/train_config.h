@@ -21,11 +21,12 @@ struct DataConfig {
   ConfigNode train, validation, test;
   std::optional<std::string> folder;
   NormalizeOptions normalize;
-  LoaderOptions loader;   // its keys stand beside the others: data.batch_size
+  LoaderOptions loader;  // its keys stand beside the others: data.batch_size
 
   static void fields(auto& self, auto&& f) {
     f("train", self.train, Field{.help = "the reader of the training rows"}.must());
-    f("validation", self.validation, Field{.help = "a reader, or the part of the training rows to set aside, e.g. 0.1"});
+    f("validation", self.validation,
+      Field{.help = "a reader, or the part of the training rows to set aside, e.g. 0.1"});
     f("test", self.test, Field{.help = "the reader of the rows that the finished model is tested on"});
     f("folder", self.folder,
       Field{.help = "where relative paths start; null: the working directory, else the folder of the config file"});
@@ -56,14 +57,17 @@ struct LoopConfig {
   std::optional<int> threads;
 
   static void fields(auto& self, auto&& f) {
-    f("epochs", self.epochs, Field{.help = "passes over the training rows; the first limit that is reached stops"}.at_least(1));
+    f("epochs", self.epochs,
+      Field{.help = "passes over the training rows; the first limit that is reached stops"}.at_least(1));
     f("max_steps", self.max_steps, Field{.help = "steps; the first limit that is reached stops"}.at_least(1));
-    f("checkpoint_every", self.checkpoint_every, Field{.help = "steps between checkpoints; null: each epoch"}.at_least(1));
+    f("checkpoint_every", self.checkpoint_every,
+      Field{.help = "steps between checkpoints; null: each epoch"}.at_least(1));
     f("eval_every", self.eval_every, Field{.help = "steps between validations; null: each epoch"}.at_least(1));
     f("log_every", self.log_every, Field{.help = "steps between training records; null: each epoch"}.at_least(1));
     f("keep", self.keep, Field{.help = "how many of the newest checkpoints stay, beside the best"}.at_least(2));
     f("early_stop", self.early_stop, Field{.help = "stops when the validation set no longer improves; null: never"});
-    f("threads", self.threads, Field{.help = "threads of a step; null: the processors there are"}.at_least(1).at_most(1024));
+    f("threads", self.threads,
+      Field{.help = "threads of a step; null: the processors there are"}.at_least(1).at_most(1024));
   }
 };
 

@@ -51,10 +51,10 @@ class Trainer {
   void go_on(const Checkpoint& checkpoint);
 
   bool finished() const { return p_.step >= setup_.total_steps || p_.stopped_early; }
-  std::string loop_until_stopped();        // the reason, or "" when the run is at its end
+  std::string loop_until_stopped();  // the reason, or "" when the run is at its end
   void train_one(const Batch& batch);
   void after_step(int64_t epoch);
-  bool validate(int64_t epoch);            // whether it is the best so far
+  bool validate(int64_t epoch);  // whether it is the best so far
   void record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training);
   void record_training(int64_t epoch);
   void save();
@@ -72,7 +72,7 @@ class Trainer {
   std::optional<CheckpointStore> store_;
   std::optional<LineFile> metrics_, timings_;
   TrainProgress p_;
-  int64_t saved_at_ = -1;                  // the step of the last checkpoint
+  int64_t saved_at_ = -1;  // the step of the last checkpoint
   bool save_due_ = false;
   Clock::time_point since_record_ = Clock::now();
 };
@@ -80,10 +80,12 @@ class Trainer {
 // ---- where to begin
 
 void Trainer::begin() {
-  const State initial = state(setup_.model);   // also makes the types known that checkpoints name
+  const State initial = state(setup_.model);  // also makes the types known that checkpoints name
   const std::optional<Checkpoint> found = directory_.begun() ? find_checkpoint() : std::nullopt;
   if (!found && options_.resume && *options_.resume != "auto")
-    fail(ErrorKind::missing, {.where = directory_.path().string(), .message = "has no checkpoint to resume from", .hint = "--resume auto starts afresh then"});
+    fail(ErrorKind::missing, {.where = directory_.path().string(),
+                              .message = "has no checkpoint to resume from",
+                              .hint = "--resume auto starts afresh then"});
   if (found) go_on(*found);
   else begin_fresh();
   timings_.emplace(directory_.path() / "timings.jsonl", size_of_file(directory_.path() / "timings.jsonl"));
@@ -108,7 +110,8 @@ std::optional<Checkpoint> Trainer::find_checkpoint() {
     std::error_code none;
     if (fs::equivalent(store_->directory_of(step), *options_.resume, none)) return store_->read(step);
   }
-  fail(ErrorKind::missing, {.where = *options_.resume, .message = fmt::format("is no checkpoint of the run {}", directory_.path().string())});
+  fail(ErrorKind::missing, {.where = *options_.resume,
+                            .message = fmt::format("is no checkpoint of the run {}", directory_.path().string())});
 }
 
 void Trainer::begin_fresh() {
@@ -129,7 +132,7 @@ void Trainer::go_on(const Checkpoint& checkpoint) {
   }
   const RunEnvironment before = parse_environment(checkpoint.environment, where);
   if (!loop().threads && before.threads != environment_.threads) {
-    kernels::set_max_threads(static_cast<int>(before.threads));   // the numbers depend on it
+    kernels::set_max_threads(static_cast<int>(before.threads));  // the numbers depend on it
     environment_.threads = before.threads;
   }
   for (const std::string& note : compare(before, environment_)) log_.warning(note);
@@ -139,7 +142,7 @@ void Trainer::go_on(const Checkpoint& checkpoint) {
   loader_.set_cursor(p_.cursor);
   store_->set_aside_after(p_.step);
   metrics_.emplace(directory_.path() / "metrics.jsonl", p_.metrics_bytes);
-  if (p_.best && p_.best->step == p_.step) store_->mark_best(p_.step);   // the process may have ended just before it did
+  if (p_.best && p_.best->step == p_.step) store_->mark_best(p_.step);  // the process may have ended just before it did
   if (!loop().early_stop) p_.stopped_early = false;
   saved_at_ = p_.step;
   directory_.go_on(setup_, options_.argv, p_.step);
@@ -167,11 +170,12 @@ void Trainer::train_one(const Batch& batch) {
     result = step_(arrays.x, arrays.y);
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::numeric) throw;
-    fail(ErrorKind::numeric, {.where = fmt::format("step {}", p_.step + 1),
-                              .message = error.what(),
-                              .hint = fmt::format("nothing was updated; the last checkpoint is step {}. A smaller learning rate, "
-                                                  "optimizer.clip_by_global_norm or data.normalize may help",
-                                                  saved_at_)});
+    fail(ErrorKind::numeric,
+         {.where = fmt::format("step {}", p_.step + 1),
+          .message = error.what(),
+          .hint = fmt::format("nothing was updated; the last checkpoint is step {}. A smaller learning rate, "
+                              "optimizer.clip_by_global_norm or data.normalize may help",
+                              saved_at_)});
   }
   ++p_.step;
   p_.cursor = loader_.cursor();
@@ -189,7 +193,9 @@ void Trainer::train_one(const Batch& batch) {
 
 void Trainer::after_step(int64_t epoch) {
   const bool epoch_ends = p_.cursor.batch == 0, run_ends = p_.step == setup_.total_steps;
-  const auto due = [&](const std::optional<int64_t>& every) { return run_ends || (every ? p_.step % *every == 0 : epoch_ends); };
+  const auto due = [&](const std::optional<int64_t>& every) {
+    return run_ends || (every ? p_.step % *every == 0 : epoch_ends);
+  };
   if (epoch_ends || run_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
   if (due(loop().log_every)) record_training(epoch);
   bool best = false;
@@ -233,7 +239,8 @@ void Trainer::record(const char* split, const Metrics& metrics, int64_t epoch, b
     r.learning_rate = p_.learning_rate;
     const double seconds = seconds_since(since_record_);
     rate = static_cast<double>(p_.since_record.count) / std::max(seconds, 1e-9);
-    timings_->append(fmt::format("{{\"step\":{},\"seconds\":{:.6f},\"samples_per_s\":{:.1f}}}\n", p_.step, seconds, rate));
+    timings_->append(
+        fmt::format("{{\"step\":{},\"seconds\":{:.6f},\"samples_per_s\":{:.1f}}}\n", p_.step, seconds, rate));
     since_record_ = Clock::now();
   }
   metrics_->append(to_json_line(r));
@@ -246,13 +253,14 @@ void Trainer::record(const char* split, const Metrics& metrics, int64_t epoch, b
 void Trainer::save() {
   save_due_ = false;
   if (saved_at_ == p_.step) return;
-  metrics_->sync();   // the checkpoint says how long it is
+  metrics_->sync();  // the checkpoint says how long it is
   Checkpoint checkpoint{.step = p_.step,
                         .graphdef = graphdef(setup_.model),
                         .partitions = partition(state(setup_.model)),
                         .progress = to_json(p_),
                         .environment = to_json(environment_)};
-  if (State moments = state(setup_.optimizer, of<OptState>); !moments.empty()) checkpoint.partitions["opt_state"] = std::move(moments);
+  if (State moments = state(setup_.optimizer, of<OptState>); !moments.empty())
+    checkpoint.partitions["opt_state"] = std::move(moments);
   store_->save(checkpoint);
   if (p_.best && p_.best->step == p_.step) store_->mark_best(p_.step);
   saved_at_ = p_.step;
@@ -282,7 +290,7 @@ Summary Trainer::finish() {
 }
 
 Summary Trainer::run() {
-  bool begun = false;   // before that the summary is another run's
+  bool begun = false;  // before that the summary is another run's
   try {
     begin();
     begun = true;
@@ -293,7 +301,9 @@ Summary Trainer::run() {
     return summary;
   } catch (const Error& error) {
     log_.note(std::string("error: ") + error.what());
-    if (begun) directory_.write_summary(to_json(summarize(error.kind() == ErrorKind::numeric ? "diverged" : "failed", error.what())));
+    if (begun)
+      directory_.write_summary(
+          to_json(summarize(error.kind() == ErrorKind::numeric ? "diverged" : "failed", error.what())));
     throw;
   }
 }

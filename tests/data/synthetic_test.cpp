@@ -78,12 +78,16 @@ TEST_CASE("synthetic: options that do not fit are refused") {
       dataset_readers().build(parse_yaml(text, "c.yaml"), diagnostics, folder.path, like);
     });
   };
-  CHECK(refusal("{type: synthetic, rows: 2, features: 3}").find("either classes or targets, got neither") != std::string::npos);
-  CHECK(refusal("{type: synthetic, rows: 2, features: 3, classes: 2, targets: 1}").find("got both") != std::string::npos);
-  CHECK(refusal("{type: synthetic, rows: 0, features: 3, classes: 2}").find("rows: expected") != std::string::npos);
-  CHECK(refusal("{type: synthetic, rows: 100000000, features: 1000000, classes: 2}").find("rows x features") != std::string::npos);
-  CHECK(refusal("{type: synthetic, rows: 2, features: 6, classes: 2, shape: [2, 2]}").find("shape") != std::string::npos);
-  const Dataset train = make_synthetic({.rows = 2, .features = 3, .classes = 2});
-  CHECK(refusal("{type: synthetic, rows: 2, features: 4, classes: 2}", &train.schema).find("3, as in the training set, got 4") !=
+  CHECK(refusal("{type: synthetic, rows: 2, features: 3}").find("either classes or targets, got neither") !=
         std::string::npos);
+  CHECK(refusal("{type: synthetic, rows: 2, features: 3, classes: 2, targets: 1}").find("got both") !=
+        std::string::npos);
+  CHECK(refusal("{type: synthetic, rows: 0, features: 3, classes: 2}").find("rows: expected") != std::string::npos);
+  CHECK(refusal("{type: synthetic, rows: 100000000, features: 1000000, classes: 2}").find("rows x features") !=
+        std::string::npos);
+  CHECK(refusal("{type: synthetic, rows: 2, features: 6, classes: 2, shape: [2, 2]}").find("shape") !=
+        std::string::npos);
+  const Dataset train = make_synthetic({.rows = 2, .features = 3, .classes = 2});
+  CHECK(refusal("{type: synthetic, rows: 2, features: 4, classes: 2}", &train.schema)
+            .find("3, as in the training set, got 4") != std::string::npos);
 }

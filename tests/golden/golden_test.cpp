@@ -21,7 +21,7 @@ void check_size(const GoldenArray& a) {
   CHECK((a.bits.empty() || a.bits.size() == a.values.size()));
 }
 
-std::vector<uint32_t> words(Key key) { return {key.hi, key.lo}; }
+std::vector<uint32_t> words(RandomKey key) { return {key.hi, key.lo}; }
 
 }  // namespace
 
@@ -79,16 +79,16 @@ TEST_CASE("known answers: bits and values of a float32 agree") {
 TEST_CASE("threefry, keys and bits are JAX's") {
   for (const KnownAnswer& k : known_answers("threefry2x32")) {
     const auto key = k.args.numbers("key"), counter = k.args.numbers("counter");
-    const Key got = threefry2x32({static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1])},
+    const RandomKey got = threefry2x32({static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1])},
                                  static_cast<uint32_t>(counter[0]), static_cast<uint32_t>(counter[1]));
     CHECK(words(got) == k.answer.as<uint32_t>());
   }
   for (const KnownAnswer& k : known_answers("fold_in")) {
-    const Key key = random_key(static_cast<uint64_t>(k.args.integer("seed")));
+    const RandomKey key = random_key(static_cast<uint64_t>(k.args.integer("seed")));
     CHECK(words(fold_in(key, static_cast<uint32_t>(k.args.number("data")))) == k.answer.as<uint32_t>());
   }
   for (const KnownAnswer& k : known_answers("bits")) {
-    const Key key = random_key(static_cast<uint64_t>(k.args.integer("seed")));
+    const RandomKey key = random_key(static_cast<uint64_t>(k.args.integer("seed")));
     const auto want = k.answer.as<uint32_t>();
     for (size_t i = 0; i < want.size(); ++i) CHECK(random_bits(key, i) == want[i]);
   }

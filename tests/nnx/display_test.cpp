@@ -123,7 +123,9 @@ Total                                                                 8 (32 B)  
 
 }  // namespace
 
-TEST_CASE("display: an indented tree, shared objects and cycles as arrows") { CHECK(display(make_net()) == expected_display); }
+TEST_CASE("display: an indented tree, shared objects and cycles as arrows") {
+  CHECK(display(make_net()) == expected_display);
+}
 
 TEST_CASE("display: a State alone, and a GraphDef alone") {
   auto [def, state] = split(make_net());
@@ -145,7 +147,10 @@ TEST_CASE("display: colours only where asked for, and they change nothing else")
 TEST_CASE("display: a traced value has a type and no summary") {
   const auto net = make<Dense>(3, 4);
   std::string seen;
-  jit([&](Ref<Dense> m) { seen = display(m); return sum(m->kernel.get()); })(net);
+  jit([&](Ref<Dense> m) {
+    seen = display(m);
+    return sum(m->kernel.get());
+  })(net);
   CHECK(seen.find("kernel: Param f32[3,4] 48 B\n") != std::string::npos);
 }
 
@@ -171,8 +176,8 @@ TEST_CASE("tabulate: rows add up to the totals, and everything is counted once")
 TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model stays as it was") {
   auto net = make<Chain>();
   net->layers = {make<Dense>(3, 4), make<Dense>(4, 4)};
-  net->layers.push_back(net->layers[1]);   // called twice
-  net->last = make<Dense>(4, 2);           // of a type of its own: called without a probe
+  net->layers.push_back(net->layers[1]);  // called twice
+  net->last = make<Dense>(4, 2);          // of a type of its own: called without a probe
   net->calls = BatchStat(zeros({}));
   const Tabulation table = tabulate(net, {{DType::f32, {5, 3}}});
   REQUIRE(table.rows.size() == 4);
@@ -181,7 +186,7 @@ TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model
   CHECK(first->path == "layers.0");
   CHECK(first->call->inputs == std::vector<Type>{{DType::f32, {5, 3}}});
   CHECK(first->call->outputs == std::vector<Type>{{DType::f32, {5, 4}}});
-  CHECK(first->call->flops >= 2 * 5 * 3 * 4);         // the product, and a little for the bias
+  CHECK(first->call->flops >= 2 * 5 * 3 * 4);  // the product, and a little for the bias
   CHECK(first->call->flops <= 2 * 5 * 3 * 4 + 5 * 4);
   CHECK(table.rows[3].call->calls == 2);
   CHECK(table.rows[3].call->flops >= 2 * 2 * 5 * 4 * 4);
@@ -189,7 +194,7 @@ TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model
   CHECK_FALSE(table.rows[1].call.has_value());
   CHECK(table.to_string().find("f32[5,3]") != std::string::npos);
   CHECK(net->calls.get().item<float>() == 0);
-  CHECK(as<Dense>(net->layers[0])->features == 4);    // no probe is left behind
+  CHECK(as<Dense>(net->layers[0])->features == 4);  // no probe is left behind
 }
 
 TEST_CASE("summaries of every dtype, of nothing and of nothing finite") {
@@ -199,7 +204,8 @@ TEST_CASE("summaries of every dtype, of nothing and of nothing finite") {
   CHECK(summarize(zeros({0, 3})).to_string() == "empty");
   const float inf = std::numeric_limits<float>::infinity();
   CHECK(summarize(array<float>({inf, -inf, std::nanf("")}, {3})).to_string() == "3 NON-FINITE");
-  CHECK(summarize(greater(array<float>({1, 2, 3}, {3}), array<float>({2, 2, 2}, {3}))).mean == doctest::Approx(1.0 / 3));
+  CHECK(summarize(greater(array<float>({1, 2, 3}, {3}), array<float>({2, 2, 2}, {3}))).mean ==
+        doctest::Approx(1.0 / 3));
 }
 
 TEST_CASE("numbers as people read them") {

@@ -3,8 +3,8 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <algorithm>
 
 #include "train/inspect.h"
 
@@ -31,7 +31,7 @@ TEST_CASE("bench: the figures fit each other") {
   CHECK(r.gflops == doctest::Approx(r.gflop / r.ms * 1e3));
   CHECK(r.peak_share == doctest::Approx(r.gflops / r.peak_gflops));
   CHECK(r.peak_gflops > 0.5);
-  CHECK(r.loss_after < 0.5 * r.loss_before);   // it trains
+  CHECK(r.loss_after < 0.5 * r.loss_before);  // it trains
   // Three products forward and backward for each Linear but the first, whose input needs no gradient.
   const double products = 2.0 * 5 * (3 * 16 * 10 + 2 * 2 * 16);
   CHECK(r.gflop * 1e9 > products);

@@ -29,8 +29,11 @@ struct Run {
     const auto optimizer = make<Optimizer>(model, optim::adam(1e-3));
     CheckpointStore store(path, "test");
     for (const int64_t step : {5, 10}) {
-      Checkpoint checkpoint{.step = step, .graphdef = graphdef(model), .partitions = partition(state(model)),
-                            .progress = R"({"epoch": 1})", .environment = "{}"};
+      Checkpoint checkpoint{.step = step,
+                            .graphdef = graphdef(model),
+                            .partitions = partition(state(model)),
+                            .progress = R"({"epoch": 1})",
+                            .environment = "{}"};
       checkpoint.partitions["opt_state"] = state(optimizer, of<OptState>);
       store.save(checkpoint);
     }
@@ -42,9 +45,7 @@ struct Run {
 ErrorKind kind_of(auto&& f) {
   try {
     f();
-  } catch (const Error& e) {
-    return e.kind();
-  }
+  } catch (const Error& e) { return e.kind(); }
   return ErrorKind::internal;
 }
 

@@ -25,7 +25,7 @@ template <int n> inline D polynomial(D x, const double (&c)[n]) {
 constexpr float ln2_high = 0.693359375f;  // few bits: n * ln2_high is exact
 constexpr float ln2_low = -2.12194440e-4f;
 
-inline F power_of_two(I n) { return float_of((n + 127) << 23); }  // -126 <= n <= 127
+inline F power_of_two(I n) { return (F)(((U)n + 127u) << 23); }  // -126 <= n <= 127
 
 // x = n ln2 + r, |r| <= ln2 / 2, and p = expm1(r). |x| < 200, or NaN, which p keeps.
 struct Reduced {
@@ -38,7 +38,7 @@ inline Reduced reduce_exp(F x) {
   const F n = shifted - magic;
   const F r = fma(n, splat(-ln2_low), fma(n, splat(-ln2_high), x));
   const F q = polynomial(r, {0.5f, 0.16666667f, 0.041666467f, 0.0083333105f, 0.0013933647f, 0.00019890988f});
-  return {bits_of(shifted) - bits_of(magic), fma(r * r, q, r)};
+  return {(I)((U)shifted - (U)magic), fma(r * r, q, r)};
 }
 inline F clamp(F x, float low, float high) { return greater_of(splat(low), lesser_of(splat(high), x)); }  // keeps NaN
 
@@ -67,9 +67,9 @@ inline F expm1(F x) {
 
 // log of a positive normal float m 2^e split as e and f = m - 1, m in [sqrt(1/2), sqrt(2)).
 inline F log_normal(F x, F extra_exponent) {
-  const I bits = bits_of(x) - 0x3f3504f3;  // sqrt(1/2)
-  const F e = to_float(bits >> 23) + extra_exponent;
-  const F f = float_of((bits & 0x007fffff) + 0x3f3504f3) - 1.0f;
+  const U bits = (U)x - 0x3f3504f3u;  // sqrt(1/2); unsigned, for what is no number may wrap
+  const F e = to_float((I)bits >> 23) + extra_exponent;
+  const F f = (F)((bits & 0x007fffffu) + 0x3f3504f3u) - 1.0f;
   const F p = polynomial(f, {0.33333331f, -0.24999997f, 0.20000716f, -0.16667803f, 0.14249058f, -0.12425687f,
                              0.1168542f, -0.11479734f, 0.06971611f});
   const F f2 = f * f;

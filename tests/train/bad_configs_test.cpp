@@ -1,0 +1,42 @@
+// Bad configs through the whole chain, up to the traced model: each must give exactly the text and the exit code in its
+// .expected file. To see the texts of new ones: NNX_SHOW=1 test_train -tc="bad configs*".
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <vector>
+
+#include "help.h"
+
+using namespace nnx;
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
+    text.replace(at, from.size(), to);
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("bad configs are refused at the right place, with the right words and exit code") {
+  const std::string folder = std::string(NNX_SOURCE_DIR) + "/tests/train/bad_configs";
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder))
+    if (entry.path().extension() == ".yaml") files.push_back(entry.path());
+  CHECK(files.size() >= 20);
+  // Paths are looked up in the working directory first: in one that has none of them.
+  const fs::path before = fs::current_path();
+  fs::current_path("/");
+  for (const fs::path& file : files) {
+    CAPTURE(file.filename().string());
+    const test::Caught error = test::caught([&] { prepare({.files = {file.string()}}); });
+    const std::string got = std::to_string(error.code) + "\n" +
+                            replaced(replaced(error.text, folder + "/", ""), NNX_SOURCE_DIR, "SOURCE") + "\n";
+    if (std::getenv("NNX_SHOW")) std::cout << "== " << file.stem().string() << "\n" << got;
+    CHECK(got == test::read_file(fs::path(file).replace_extension(".expected")));
+  }
+  fs::current_path(before);
+}
