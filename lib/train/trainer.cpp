@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 
 #include "checkpoint/checkpoint.h"
@@ -53,6 +54,7 @@ class Trainer {
   bool finished() const { return p_.step >= setup_.total_steps || p_.stopped_early; }
   std::string loop_until_stopped();  // the reason, or "" when the run is at its end
   void train_one(const Batch& batch);
+  bool due(const std::optional<int64_t>& every) const;
   void after_step(int64_t epoch);
   bool validate(int64_t epoch);  // whether it is the best so far
   void record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training);
@@ -142,7 +144,9 @@ void Trainer::go_on(const Checkpoint& checkpoint) {
   loader_.set_cursor(p_.cursor);
   store_->set_aside_after(p_.step);
   metrics_.emplace(directory_.path() / "metrics.jsonl", p_.metrics_bytes);
-  if (p_.best && p_.best->step == p_.step) store_->mark_best(p_.step);  // the process may have ended just before it did
+  // The process may have ended just before it did so, or just after the validation that closed a shorter run.
+  const std::vector<int64_t> kept = store_->steps();
+  if (p_.best && std::ranges::find(kept, p_.best->step) != kept.end()) store_->mark_best(p_.best->step);
   if (!loop().early_stop) p_.stopped_early = false;
   saved_at_ = p_.step;
   directory_.go_on(setup_, options_.argv, p_.step);
@@ -191,12 +195,14 @@ void Trainer::train_one(const Batch& batch) {
                              .loss = result.loss / static_cast<double>(result.count)});
 }
 
+// Whether something that happens every so many steps, or each epoch, happens after this one.
+bool Trainer::due(const std::optional<int64_t>& every) const {
+  return every ? p_.step % *every == 0 : p_.cursor.batch == 0;
+}
+
 void Trainer::after_step(int64_t epoch) {
-  const bool epoch_ends = p_.cursor.batch == 0, run_ends = p_.step == setup_.total_steps;
-  const auto due = [&](const std::optional<int64_t>& every) {
-    return run_ends || (every ? p_.step % *every == 0 : epoch_ends);
-  };
-  if (epoch_ends || run_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
+  const bool epoch_ends = p_.cursor.batch == 0;
+  if (epoch_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
   if (due(loop().log_every)) record_training(epoch);
   bool best = false;
   if (validation_ && due(loop().eval_every)) best = validate(epoch);
@@ -205,7 +211,7 @@ void Trainer::after_step(int64_t epoch) {
     record_training(epoch);
   }
   if (epoch_ends) p_.this_epoch = {};
-  save_due_ = due(loop().checkpoint_every) || best || p_.stopped_early;
+  save_due_ = due(loop().checkpoint_every) || best || finished();
 }
 
 bool Trainer::validate(int64_t epoch) {
@@ -278,14 +284,23 @@ Summary Trainer::summarize(std::string status, std::string reason) const {
 }
 
 Summary Trainer::finish() {
+  const int64_t epoch = p_.cursor.epoch + (p_.cursor.batch > 0);
+  const bool stopped_early = p_.stopped_early;
   const bool by_steps = loop().max_steps && p_.step >= *loop().max_steps;
-  Summary summary = p_.stopped_early ? summarize("early_stopped", "train.early_stop")
-                                     : summarize("completed", by_steps ? "train.max_steps" : "train.epochs");
+  // What is recorded only because the run ends here stands behind the last checkpoint: when the run is made longer and
+  // resumed it is cut off again, as if the end had never been.
+  if (!stopped_early) {
+    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.loss.classification);
+    record_training(epoch);
+    if (validation_ && !due(loop().eval_every) && validate(epoch)) store_->mark_best(p_.step);
+  }
+  Summary summary = stopped_early ? summarize("early_stopped", "train.early_stop")
+                                  : summarize("completed", by_steps ? "train.max_steps" : "train.epochs");
   if (setup_.data.test) {
     summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size())();
-    record("test", *summary.test, p_.cursor.epoch + (p_.cursor.batch > 0), false);
-    metrics_->sync();
+    record("test", *summary.test, epoch, false);
   }
+  metrics_->sync();
   return summary;
 }
 
