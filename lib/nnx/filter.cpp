@@ -11,10 +11,8 @@
 namespace nnx {
 namespace {
 
+using Kinds = std::map<std::string, const VariableKind*, std::less<>>;
 std::mutex kinds_mutex;
-struct Kinds {
-  std::map<std::string, const VariableKind*, std::less<>> by_name;
-};
 
 // The kinds of Flax are known from the start, a user's own once used.
 Kinds& kinds() {
@@ -24,7 +22,7 @@ Kinds& kinds() {
          {&Variable::static_kind(), &Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(),
           &Intermediate::static_kind(), &RngState::static_kind(), &RngKey::static_kind(), &RngCount::static_kind(),
           &OptState::static_kind()})
-      builtin.by_name.emplace(kind->name, kind);
+      builtin.emplace(kind->name, kind);
     return builtin;
   }();
   return all;
@@ -143,7 +141,7 @@ Filter parse_filter(std::string_view text) {
   std::vector<std::string> names;
   {
     const std::lock_guard lock(kinds_mutex);
-    for (const auto& [name, kind] : kinds().by_name) names.push_back(name);
+    for (const auto& [name, kind] : kinds()) names.push_back(name);
   }
   const std::string near = nearest(text, names);
   fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, any(..), all(..), not(..) or ...",
@@ -152,13 +150,13 @@ Filter parse_filter(std::string_view text) {
 
 void register_kind(const VariableKind& kind) {
   const std::lock_guard lock(kinds_mutex);
-  for (const VariableKind* k = &kind; k; k = k->parent) kinds().by_name.emplace(k->name, k);
+  for (const VariableKind* k = &kind; k; k = k->parent) kinds().emplace(k->name, k);
 }
 
 const VariableKind* find_kind(std::string_view name) {
   const std::lock_guard lock(kinds_mutex);
-  const auto it = kinds().by_name.find(name);
-  return it == kinds().by_name.end() ? nullptr : it->second;
+  const auto it = kinds().find(name);
+  return it == kinds().end() ? nullptr : it->second;
 }
 
 }  // namespace nnx
