@@ -17,6 +17,6 @@ bool attr_equal(const GraphRef& a, const GraphRef& b) { return a == b || (a && b
 
 std::string attr_text(double v) { return fmt::format("{}", v); }
 std::string attr_text(const std::string& v) { return v; }
-std::string attr_text(const GraphRef& v) { return v ? fmt::format("graph<{} nodes>", v->nodes.size()) : "null"; }
+std::string attr_text(const GraphRef& v) { return v ? fmt::format("graph<{} nodes, {:016x}>", v->nodes.size(), hash_graph(*v)) : "null"; }
 
 }  // namespace nnx::detail

@@ -12,12 +12,14 @@
 //   contraction: dot_general; index: gather scatter_add
 // With an expansion: random_bits (RandomBitsAttrs) and the neural ops
 //   relu; gelu (GeluAttrs); softmax log_softmax (AxisAttrs); layer_norm, layer_norm_grad (NormAttrs);
+//   call (CallAttrs): a body Graph
 //   softmax_cross_entropy (logits, labels -> loss), softmax_cross_entropy_grad (logits, labels, ct -> dlogits)
 #pragma once
 
 #include <string>
 #include <vector>
 
+#include "graph/attrs.h"
 #include "graph/type.h"
 
 namespace nnx {
@@ -121,6 +123,12 @@ struct NormAttrs {
   static void fields(auto& self, auto&& f) {
     f("epsilon", self.epsilon); f("has_scale", self.has_scale); f("has_bias", self.has_bias);
   }
+};
+
+// call: the inputs of the body -> its outputs. The body must not be null.
+struct CallAttrs {
+  GraphRef body;
+  static void fields(auto& self, auto&& f) { f("body", self.body); }
 };
 
 }  // namespace nnx

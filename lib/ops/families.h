@@ -14,6 +14,7 @@ std::span<const OpDef* const> contraction_ops();
 std::span<const OpDef* const> index_ops();
 std::span<const OpDef* const> random_ops();
 std::span<const OpDef* const> neural_ops();
+std::span<const OpDef* const> loop_ops();
 
 // The record of that name; it must exist. For public functions: `static const OpDef& op = op_named("tanh")`.
 const OpDef& op_named(std::string_view name);

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "graph/attrs.h"
+#include "graph/graph.h"
 
 namespace nnx::test {
 
@@ -28,6 +28,11 @@ inline void change(double& v) { v = 2 * v + 1; }
 inline void change(DType& v) { v = v == DType::u32 ? DType::i32 : DType::u32; }
 inline void change(Shape& v) { v = v.inserted(0, 2); }
 inline void change(Type& v) { change(v.dtype); }
+inline void change(GraphRef& v) {
+  Graph changed = *v;
+  changed.outputs.push_back(changed.outputs.front());
+  v = std::make_shared<const Graph>(std::move(changed));
+}
 template <class T> void change(std::vector<T>& v) {
   if (v.empty()) v.push_back(1);
   else change(v.back());

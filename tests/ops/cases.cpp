@@ -7,6 +7,7 @@
 
 #include "ops/attrs.h"
 #include "ops/attrs_members.h"
+#include "ops/ops.h"
 
 namespace nnx::test {
 namespace {
@@ -311,12 +312,28 @@ void add_neural(std::vector<Row>& rows, DType real) {
   rows.push_back(loss_grad);
 }
 
+void add_loops(std::vector<Row>& rows, DType real) {
+  // A body with an input that stands twice, one that is unused, and two outputs.
+  const auto body = [&](Shape shape) {
+    const Type x{real, shape};
+    return std::make_shared<const Graph>(trace({x, x, x}, [](std::span<const Array> in) {
+                                           return Arrays{tanh(in[0]) * in[1], in[0] + in[0]};
+                                         }).graph);
+  };
+  Row call{.op = "call"};
+  for (const Shape& shape : odd_shapes()) {
+    const Input x{{real, shape}};
+    call.samples.push_back(sample({x, x, x}, CallAttrs{body(shape)}));
+  }
+  rows.push_back(call);
+}
+
 }  // namespace
 
 std::vector<Row> rows(DType real) {
   std::vector<Row> all;
   for (const auto add : {add_arithmetic, add_functions, add_logic, add_casts, add_reductions, add_orders, add_making,
-                         add_moving, add_contraction, add_index, add_neural})
+                         add_moving, add_contraction, add_index, add_neural, add_loops})
     add(all, real);
   return all;
 }
