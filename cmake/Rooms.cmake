@@ -8,6 +8,8 @@ if(NNX_WERROR)
 endif()
 if(NNX_SANITIZE)
   target_compile_options(nnx_flags INTERFACE -fsanitize=${NNX_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  # g++ 12 takes the instrumented std::regex for uninitialised.
+  target_compile_options(nnx_flags INTERFACE -Wno-maybe-uninitialized)
   target_link_options(nnx_flags INTERFACE -fsanitize=${NNX_SANITIZE})
 endif()
 
