@@ -45,8 +45,8 @@ class DataReader {
     for (const fs::path& folder : folders_) {
       try {
         Dataset data = dataset_readers().build(node, diagnostics_, folder, like);
-        folders_ = {folder};
         if (!folder.empty()) config_.folder = folder.string();  // so that the echo finds the files again
+        folders_ = std::vector<fs::path>{fs::path(folder)};
         return data;
       } catch (const Error& error) {
         if (error.kind() != ErrorKind::missing) throw;
