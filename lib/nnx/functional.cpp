@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "nnx/selective_visitor.h"
 #include "nnx/walk.h"
 
 namespace nnx {
@@ -133,7 +134,7 @@ GraphDef graphdef_of(ModuleBase& module) { return flatten(module).def; }
 State state_of(ModuleBase& module) { return state_from(flatten(module)); }
 
 namespace {
-class Popper final : public FieldVisitor {
+class Popper final : public SelectiveVisitor {
  public:
   explicit Popper(const State& popped, const Flattened& flat) {
     for (size_t i = 0; i < flat.variables.size(); ++i)
@@ -142,12 +143,6 @@ class Popper final : public FieldVisitor {
   void variable(FieldName, Variable& v) override {
     if (v && std::ranges::find(cells_, v.cell().get()) != cells_.end()) v = Variable();
   }
-  void module(FieldName, RefSlot) override {}
-  void array(FieldName, Array&) override {}
-  void number(FieldName, Number&) override {}
-  void attribute(FieldName, StaticRef) override {}
-  void begin(FieldName, ContainerRef&) override {}
-  void end() override {}
 
  private:
   std::vector<const Cell*> cells_;
@@ -196,7 +191,7 @@ std::vector<std::vector<Path>> find_duplicates_of(ModuleBase& module) {
 }
 
 namespace {
-class AttributeSetter final : public FieldVisitor {
+class AttributeSetter final : public SelectiveVisitor {
  public:
   AttributeSetter(std::string_view name, const StaticValue& value) : name_(name), value_(value) {}
   int found = 0;
@@ -205,10 +200,6 @@ class AttributeSetter final : public FieldVisitor {
     member.set(value_);
     ++found;
   }
-  void variable(FieldName, Variable&) override {}
-  void module(FieldName, RefSlot) override {}
-  void array(FieldName, Array&) override {}
-  void number(FieldName, Number&) override {}
   void begin(FieldName, ContainerRef&) override { ++depth_; }
   void end() override { --depth_; }
 

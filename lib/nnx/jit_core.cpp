@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "nnx/selective_visitor.h"
 #include "nnx/substitution.h"
 
 namespace nnx::detail {
@@ -46,31 +47,21 @@ const Plan* JitCore::last_plan() const { return last_ ? last_->plan.get() : null
 
 namespace {
 // Collects the Arrays of a result.
-class ArrayCollector final : public FieldVisitor {
+class ArrayCollector final : public SelectiveVisitor {
  public:
   explicit ArrayCollector(std::vector<Array*>& arrays) : arrays_(arrays) { arrays_.clear(); }
   void array(FieldName, Array& a) override { arrays_.push_back(&a); }
-  void variable(FieldName, Variable&) override {}
-  void module(FieldName, RefSlot) override {}
-  void number(FieldName, Number&) override {}
-  void attribute(FieldName, StaticRef) override {}
-  void begin(FieldName, ContainerRef&) override {}
-  void end() override {}
 
  private:
   std::vector<Array*>& arrays_;
 };
 
 // Empties a result of everything a later call puts there, so that a prototype keeps no trace and no object alive.
-class Emptier final : public FieldVisitor {
+class Emptier final : public SelectiveVisitor {
  public:
   void variable(FieldName, Variable& v) override { v = Variable(); }
   void module(FieldName, RefSlot slot) override { slot.assign(nullptr); }
   void array(FieldName, Array& a) override { a = Array(); }
-  void number(FieldName, Number&) override {}
-  void attribute(FieldName, StaticRef) override {}
-  void begin(FieldName, ContainerRef&) override {}
-  void end() override {}
 };
 }  // namespace
 

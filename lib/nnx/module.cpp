@@ -7,6 +7,7 @@
 #include <typeinfo>
 
 #include "nnx/construction.h"
+#include "nnx/selective_visitor.h"
 #include "nnx/walk.h"
 
 namespace nnx {
@@ -16,7 +17,7 @@ thread_local std::vector<std::weak_ptr<Cell>> noted;
 thread_local int open_scopes = 0;
 
 // Marks every cell below a module, and tells each the longest path it is known by.
-class PathMarker final : public FieldVisitor {
+class PathMarker final : public SelectiveVisitor {
  public:
   explicit PathMarker(uint64_t epoch) : epoch_(epoch) {}
 
@@ -35,9 +36,6 @@ class PathMarker final : public FieldVisitor {
     m->accept(*this);
     end();
   }
-  void array(FieldName, Array&) override {}
-  void number(FieldName, Number&) override {}
-  void attribute(FieldName, StaticRef) override {}
   void begin(FieldName name, ContainerRef&) override { push(name); }
   void end() override {
     lengths_.pop_back();

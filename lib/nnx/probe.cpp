@@ -3,6 +3,7 @@
 #include "nnx/functional.h"
 #include "nnx/lifted.h"
 #include "nnx/rngs.h"
+#include "nnx/selective_visitor.h"
 #include "nnx/walk.h"
 
 namespace nnx {
@@ -62,18 +63,12 @@ class Probe final : public Module<Probe, Layer> {
 };
 
 // The references of one Module to others; containers are walked through.
-class SlotCollector final : public FieldVisitor {
+class SlotCollector final : public SelectiveVisitor {
  public:
   void module(FieldName, RefSlot slot) override {
     if (slot.module() && !dynamic_cast<RngStream*>(slot.module()) && !dynamic_cast<Rngs*>(slot.module()))
       slots.push_back(slot);
   }
-  void variable(FieldName, Variable&) override {}
-  void array(FieldName, Array&) override {}
-  void number(FieldName, Number&) override {}
-  void attribute(FieldName, StaticRef) override {}
-  void begin(FieldName, ContainerRef&) override {}
-  void end() override {}
 
   std::vector<RefSlot> slots;
 };
