@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "helpers.h"
+#include "support/paths.h"
 
 using namespace nnx;
 
@@ -194,7 +195,7 @@ TEST_CASE("csv: files that cannot be read") {
 }
 
 TEST_CASE("csv: the digits that ship with the project") {
-  const std::filesystem::path folder = std::filesystem::path(NNX_SOURCE_DIR) / "data";
+  const std::filesystem::path folder = std::filesystem::path(nnx::test::source_dir()) / "data";
   const Dataset train = read_csv({.path = "digits-train.csv", .label = "digit"}, folder);
   const Dataset test = read_csv({.path = "digits-test.csv", .label = "digit", .shape = {8, 8, 1}}, folder);
   CHECK(train.rows == 1442);

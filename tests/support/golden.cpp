@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "support/paths.h"
 
 namespace nnx::test {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 using nlohmann::json;
 
 json read(const std::string& file) {
-  const std::string path = std::string(NNX_SOURCE_DIR) + "/tests/golden/" + file;
+  const std::string path = source_dir() + "/tests/golden/" + file;
   std::ifstream in(path);
   if (!in) fail(ErrorKind::missing, {.where = path, .message = "cannot be read"});
   return json::parse(in);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "help.h"
+#include "support/paths.h"
 
 using namespace nnx;
 namespace fs = std::filesystem;
@@ -22,7 +23,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 }  // namespace
 
 TEST_CASE("bad configs are refused at the right place, with the right words and exit code") {
-  const std::string folder = std::string(NNX_SOURCE_DIR) + "/tests/train/bad_configs";
+  const std::string folder = nnx::test::source_dir() + "/tests/train/bad_configs";
   std::vector<fs::path> files;
   for (const auto& entry : fs::directory_iterator(folder))
     if (entry.path().extension() == ".yaml") files.push_back(entry.path());
@@ -34,7 +35,7 @@ TEST_CASE("bad configs are refused at the right place, with the right words and 
     CAPTURE(file.filename().string());
     const test::Caught error = test::caught([&] { prepare({.files = {file.string()}}); });
     const std::string got = std::to_string(error.code) + "\n" +
-                            replaced(replaced(error.text, folder + "/", ""), NNX_SOURCE_DIR, "SOURCE") + "\n";
+                            replaced(replaced(error.text, folder + "/", ""), nnx::test::source_dir(), "SOURCE") + "\n";
     if (std::getenv("NNX_SHOW")) std::cout << "== " << file.stem().string() << "\n" << got;
     CHECK(got == test::read_file(fs::path(file).replace_extension(".expected")));
   }

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <algorithm>
 
+#include "support/paths.h"
 #include "train/inspect.h"
 
 using namespace nnx;
@@ -13,7 +14,7 @@ using namespace nnx;
 namespace {
 
 TrainSource workload(const std::string& name, std::vector<std::string> arguments = {}) {
-  return {.files = {std::string(NNX_SOURCE_DIR) + "/configs/bench/" + name}, .arguments = std::move(arguments)};
+  return {.files = {nnx::test::source_dir() + "/configs/bench/" + name}, .arguments = std::move(arguments)};
 }
 
 }  // namespace

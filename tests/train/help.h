@@ -7,6 +7,7 @@
 #include <string>
 #include <unistd.h>
 
+#include "support/paths.h"
 #include "train/trainer.h"
 
 namespace nnx::test {
@@ -47,7 +48,7 @@ inline void write_file(const std::filesystem::path& path, const std::string& tex
 // The MLP of the guide on the digits, with everything that has a state: parameters, statistics, random keys, moments.
 inline TrainSource small_run(const TemporaryFolder& folder, const std::string& run,
                              std::vector<std::string> more = {}) {
-  const std::string source = NNX_SOURCE_DIR;
+  const std::string source = source_dir();
   const std::string file = folder / "small.yaml";
   write_file(file,
              "seed: 3\n"

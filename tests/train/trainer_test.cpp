@@ -9,6 +9,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "help.h"
+#include "support/paths.h"
 #include "train/evaluate.h"
 
 using namespace nnx;
@@ -132,7 +133,7 @@ TEST_CASE("when a run is resumed and when it is not") {
 TEST_CASE("data that has changed since the run began is noticed") {
   const TemporaryFolder folder;
   const std::string data = folder / "rows.csv";
-  fs::copy_file(std::string(NNX_SOURCE_DIR) + "/data/digits-test.csv", data);
+  fs::copy_file(nnx::test::source_dir() + "/data/digits-test.csv", data);
   const std::vector<std::string> more{"data.train.path=" + data, "train.max_steps=5"};
   run_training(small_run(folder, "run", more));
   std::string text = read_file(data);
@@ -232,7 +233,7 @@ TEST_CASE("eval gives what training reported, prepared with the run's own normal
   CHECK(test.metrics.loss == s.test->loss);
   CHECK(evaluate_run({.run = folder / "run", .split = "validation"}).metrics.loss == s.validation->loss);
   // Another file of training rows does not change how test rows are scaled.
-  const std::string other = std::string("data.train.path=") + NNX_SOURCE_DIR + "/data/digits-train.csv";
+  const std::string other = std::string("data.train.path=") + nnx::test::source_dir() + "/data/digits-train.csv";
   CHECK(evaluate_run({.run = folder / "run", .split = "test", .arguments = {other}}).metrics.loss == s.test->loss);
   CHECK(caught([&] { evaluate_run({.run = folder / "run", .split = "tset"}); }).code == 78);
   CHECK(caught([&] { evaluate_run({.run = folder / "nothing"}); }).code == 66);
@@ -240,7 +241,7 @@ TEST_CASE("eval gives what training reported, prepared with the run's own normal
 
 TEST_CASE("every config learns: the loss of a short run falls") {
   const TemporaryFolder folder;
-  const fs::path configs = fs::path(NNX_SOURCE_DIR) / "configs";
+  const fs::path configs = fs::path(nnx::test::source_dir()) / "configs";
   int count = 0;
   for (const auto& entry : fs::directory_iterator(configs)) {
     if (entry.path().extension() != ".yaml") continue;
@@ -260,7 +261,7 @@ TEST_CASE("every config learns: the loss of a short run falls") {
     run_training(
         {.files = {entry.path().string()},
          .arguments = {"train.epochs=null", "train.max_steps=60", "train.log_every=20", "train.checkpoint_every=1000",
-                       std::string("data.folder=") + NNX_SOURCE_DIR, "output_dir=" + run}});
+                       std::string("data.folder=") + nnx::test::source_dir(), "output_dir=" + run}});
     const auto all = records(run);
     REQUIRE(all.size() >= 3);
     CHECK(all[2].at("loss").get<double>() < 0.8 * all[0].at("loss").get<double>());
