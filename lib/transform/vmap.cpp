@@ -48,7 +48,7 @@ Arrays batch_node(const Graph& graph, const Node& node, std::span<const Array> i
 
 }  // namespace
 
-Graph vmap(const Graph& graph, const std::vector<bool>& batched, int64_t size) {
+Batched batch(const Graph& graph, const std::vector<bool>& batched, int64_t size) {
   check(batched.size() == graph.inputs.size(), "vmap needs one flag for each input");
   TraceScope scope;
   Arrays inputs;
@@ -67,10 +67,22 @@ Graph vmap(const Graph& graph, const std::vector<bool>& batched, int64_t size) {
     }
     return is_batched[i] ? batch_node(graph, node, in, flags, size) : emit(*node.op, node.attrs, in);
   });
-  Arrays outputs = r.outputs(graph);
-  for (size_t o = 0; o < outputs.size(); ++o)
-    if (!is_batched[graph.outputs[o].node]) outputs[o] = broadcast_to(outputs[o], outputs[o].shape().inserted(0, size));
-  return scope.finish(outputs).graph;
+  std::vector<bool> batched_outputs;
+  for (const Value v : graph.outputs) batched_outputs.push_back(is_batched[v.node]);
+  return {scope.finish(r.outputs(graph)).graph, std::move(batched_outputs)};
+}
+
+Graph vmap(const Graph& graph, const std::vector<bool>& batched, int64_t size) {
+  const Batched inner = batch(graph, batched, size);
+  if (std::ranges::find(inner.outputs, false) == inner.outputs.end()) return inner.graph;
+  return trace(inner.graph.input_types(),
+               [&](std::span<const Array> in) {
+                 Arrays outputs = nnx::apply(inner.graph, in);
+                 for (size_t o = 0; o < outputs.size(); ++o)
+                   if (!inner.outputs[o]) outputs[o] = broadcast_to(outputs[o], outputs[o].shape().inserted(0, size));
+                 return outputs;
+               })
+      .graph;
 }
 
 }  // namespace nnx

@@ -44,6 +44,9 @@ TEST_CASE("ops that nothing batched reaches run once, outputs are broadcast") {
   for (const Node& node : batched.nodes)
     if (node.kind == NodeKind::op && node.op->name == "exp") CHECK(node.types[0] == f64({3}));
   CHECK(batched.output_types() == std::vector<Type>{f64({2, 3}), f64({2, 3}), f64({2, 1})});
+  const Batched as_they_are = batch(g, {false, true}, 2);
+  CHECK(as_they_are.outputs == std::vector<bool>{false, true, false});
+  CHECK(as_they_are.graph.output_types() == std::vector<Type>{f64({3}), f64({2, 3}), f64({1})});
   const Arrays results =
       reference::evaluate(batched, Arrays{array<double>({0, 0, 0}, {3}), array<double>({2, 5}, {2})});
   CHECK(results[0].to_vector<double>() == std::vector<double>{1, 1, 1, 1, 1, 1});
