@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "nnx/substitution.h"
+#include "nnx/traced_call.h"
 #include "transform/vjp.h"
 
 namespace nnx::detail {
@@ -16,10 +16,11 @@ struct Differentiated {
   StateLeaf leaf;   // without value
 };
 
-// Leaves of the `wrt` arguments that the filter covers. Every Variable counts once, for its first path.
-std::vector<Differentiated> choose(std::span<const Roots> wrt, const Filter& filter, const Leaves& leaves) {
+// Leaves of the `wrt` arguments that their filters cover. Every Variable counts once for an argument, for its first path.
+std::vector<Differentiated> choose(std::span<const Roots> wrt, std::span<const Filter> filters, const Leaves& leaves) {
   std::vector<Differentiated> chosen;
   for (size_t a = 0; a < wrt.size(); ++a) {
+    const Filter& filter = filters.size() == 1 ? filters[0] : filters[a];
     const Flattened flat = flatten(wrt[a]);
     for (size_t n = 0; n < flat.variables.size(); ++n) {
       const Variable& v = flat.variables[n];
@@ -43,62 +44,25 @@ std::vector<Differentiated> choose(std::span<const Roots> wrt, const Filter& fil
 
 }  // namespace
 
-std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, const Filter& filter) {
-  Leaves leaves;
-  Signature::record(call.arguments, leaves);
-  const std::vector<Differentiated> chosen = choose(wrt, filter, leaves);
+std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, std::span<const Filter> filters) {
+  const Arguments arguments(call);
+  const std::vector<Differentiated> differentiated = choose(wrt, filters, arguments.leaves);
+  const TracedCall traced = trace_call(arguments, call, arguments.types());
+  const Array* loss = traced.results.empty() ? nullptr : traced.results.front();
+  if (!loss || loss->rank() != 0 || !is_floating(loss->dtype()))
+    fail(ErrorKind::shape, {.where = "grad", .expected = "a function whose (first) result is a float scalar",
+                            .got = loss ? loss->type().to_string() : "no Array",
+                            .hint = "take a mean or a sum"});
 
-  // Outer values, read before the trace opens: a Variable only captured by an outer jit becomes a live input there.
-  Arrays outer;
-  for (Cell* cell : leaves.cells) outer.push_back(Variable(cell->shared_from_this()).get());
-  for (Array* array : leaves.arrays) outer.push_back(*array);
-  for (Number* number : leaves.numbers) outer.push_back(number->array());
-
-  const Roots result = result_roots(call.result);
-  Leaves result_leaves, after;
-  std::vector<size_t> changed_cells, changed_arrays;
-  std::vector<Cell*> new_cells;
-  Arrays outputs;
-  Traced traced;
-  {
-    TraceScope scope;
-    Substitution substitution(leaves, scope);
-    call.invoke();
-    Signature::record(result, result_leaves);
-    Signature::record(both(call.arguments, result), after);
-    for (Array* array : result_leaves.arrays) outputs.push_back(*array);
-    for (size_t i = 0; i < leaves.cells.size(); ++i)
-      if (substitution.changed_cell(i)) changed_cells.push_back(i), outputs.push_back(leaves.cells[i]->value);
-    for (size_t i = 0; i < leaves.arrays.size(); ++i)
-      if (substitution.changed_array(i)) changed_arrays.push_back(i), outputs.push_back(*leaves.arrays[i]);
-    for (Cell* cell : after.cells)
-      if (std::ranges::find(leaves.cells, cell) == leaves.cells.end()) {
-        new_cells.push_back(cell);
-        outputs.push_back(cell->value);
-      }
-    if (result_leaves.arrays.empty() || outputs[0].rank() != 0 || !is_floating(outputs[0].dtype()))
-      fail(ErrorKind::shape, {.where = "grad", .expected = "a function whose (first) result is a float scalar",
-                              .got = result_leaves.arrays.empty() ? "no Array" : outputs[0].type().to_string(),
-                              .hint = "take a mean or a sum"});
-    traced = scope.finish(outputs);
-  }
-
-  for (const Capture& capture : traced.captures)
-    outer.push_back(capture.live ? Variable(std::static_pointer_cast<Cell>(capture.live)).get() : capture.array);
+  const std::vector<size_t> chosen = outputs_to_deliver(traced);
   std::vector<int> inputs;
-  for (const Differentiated& d : chosen) inputs.push_back(d.input);
-  const Arrays values = nnx::apply(value_and_grad(traced.graph, inputs), outer);
-
+  for (const Differentiated& d : differentiated) inputs.push_back(d.input);
+  const Arrays values = nnx::apply(value_and_grad(with_outputs(traced.graph, chosen), inputs),
+                                   arguments.with_captures(traced.captures));
   size_t next = 0;
-  for (Array* array : result_leaves.arrays) *array = values[next++];
-  for (const size_t i : changed_cells) Variable(leaves.cells[i]->shared_from_this()).set(values[next++]);
-  for (const size_t i : changed_arrays) *leaves.arrays[i] = values[next++];
-  for (Cell* cell : new_cells) {
-    cell->value = values[next++];
-    cell->level = Trace::current() ? Trace::current()->level() : 0;
-  }
+  for (const size_t o : chosen) deliver(arguments, traced, traced.outputs[o], values[next++]);
   std::vector<GradLeaves> grads(wrt.size());
-  for (const Differentiated& d : chosen) {
+  for (const Differentiated& d : differentiated) {
     StateLeaf leaf = d.leaf;
     leaf.value = values[next++];
     grads[d.argument].insert(d.path, std::move(leaf));

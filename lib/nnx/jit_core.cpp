@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "nnx/selective_visitor.h"
@@ -73,6 +75,19 @@ bool same_objects(const Flattened& a, const Flattened& b) {
 }
 }  // namespace
 
+namespace {
+// What is not as in the call before, at most so many lines.
+std::string compile_reason(const Signature& before, const Signature& now) {
+  constexpr size_t shown = 8;
+  std::string text;
+  const std::vector<Difference> differences = before.differences(now);
+  for (size_t i = 0; i < std::min(shown, differences.size()); ++i)
+    text += (i ? "\n" : "") + to_string(differences[i]);
+  if (differences.size() > shown) text += fmt::format("\nand {} more", differences.size() - shown);
+  return text;
+}
+}  // namespace
+
 void JitCore::run(const LiftedCall& call) {
   for (const auto& entry : entries_)
     if (entry->arguments.matches(call.arguments, entry->leaves)) {
@@ -82,6 +97,7 @@ void JitCore::run(const LiftedCall& call) {
     }
   auto entry = std::make_unique<Entry>();
   entry->trace(call);
+  reason_ = last_ ? compile_reason(last_->arguments, entry->arguments) : "the first call";
   entries_.push_back(std::move(entry));
   last_ = entries_.back().get();
   entries_.back()->execute();

@@ -27,24 +27,15 @@ class Jit {
 
   template <class... A>
   auto operator()(A... arguments) const {
-    using Result = std::invoke_result_t<const F&, A&...>;
     std::tuple<A...> values(std::move(arguments)...);
     if (Trace::current()) return std::apply(f_, values);
-    const Roots roots = [&](FieldVisitor& v) { detail::visit_field(v, "", values); };
-    // std::ref, here and below: a std::function of a reference allocates nothing.
-    if constexpr (std::is_void_v<Result>) {
-      const auto invoke = [&] { std::apply(f_, values); };
-      core_->run({roots, std::ref(invoke), detail::no_result()});
-    } else {
-      Result result{};
-      const auto invoke = [&] { result = std::apply(f_, values); };
-      core_->run({roots, std::ref(invoke), detail::result_slot(result)});
-      return result;
-    }
+    return detail::lift(f_, values, [&](const detail::LiftedCall& call) { core_->run(call); });
   }
 
   size_t entries() const { return core_->entries(); }            // compiled variants so far
   const Plan* plan() const { return core_->last_plan(); }        // of the last call; null before the first
+  // Why the last compilation was necessary, by path: "'linear1.kernel' of argument 0: Param f32[2,16] -> Param f32[2,32]".
+  const std::string& explain() const { return core_->explain(); }
 
  private:
   F f_;
@@ -62,6 +53,20 @@ auto gradient_as(State leaves) {
   else return leaves;
 }
 
+template <size_t... N>
+constexpr auto positions() {
+  if constexpr (sizeof...(N) == 0) return std::index_sequence<0>();
+  else return std::index_sequence<N...>();
+}
+template <size_t... N>
+constexpr bool all_different() {
+  const std::array<size_t, sizeof...(N)> list{N...};
+  for (size_t i = 0; i < list.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (list[i] == list[j]) return false;
+  return true;
+}
+
 // One gradient as itself, several as a tuple.
 template <class... A, size_t... J>
 auto gradients_as(std::vector<State> leaves, std::index_sequence<J...>) {
@@ -70,37 +75,39 @@ auto gradients_as(std::vector<State> leaves, std::index_sequence<J...>) {
 }
 }  // namespace detail
 
-// f(args...) -> loss, or a tuple or pair whose first element is the loss (the rest is auxiliary). The result is called with
-// the same arguments and gives {f's result, gradients}: for argument positions N (default the first), a State of the
-// Variables that `wrt` matches, or an Array. Only what `wrt` covers is differentiated.
-template <size_t... N, class F>
-auto value_and_grad(F f, Filter wrt = of<Param>) {
-  return [f = std::move(f), wrt = std::move(wrt)]<class... A>(A... arguments) {
-    using Result = std::invoke_result_t<const F&, A&...>;
+// f(args...) -> loss, or a tuple or pair whose first element is the loss (the rest is auxiliary, of any kind). The result
+// is called with the same arguments and gives {f's result, gradients}: for argument positions N (default the first), a
+// State of the Variables that a filter chooses, or an Array. One filter is for all positions, several are one each; only
+// what they cover is differentiated. A Variable reached twice has one gradient, the sum.
+//
+//   auto [loss, grads] = value_and_grad<0, 1>(loss_fn, path("**.kernel"), of<LoRAParam>)(encoder, decoder);
+template <size_t... N, class F, std::same_as<Filter>... W>
+auto value_and_grad(F f, W... wrt) {
+  constexpr size_t positions = sizeof...(N) == 0 ? 1 : sizeof...(N);
+  static_assert(sizeof...(W) <= 1 || sizeof...(W) == positions, "grad takes one filter, or one for each position");
+  static_assert(detail::all_different<N...>(), "grad: a position is repeated");
+  std::vector<Filter> filters{std::move(wrt)...};
+  if (filters.empty()) filters.push_back(of<Param>);
+  return [f = std::move(f), filters = std::move(filters)]<class... A>(A... arguments) {
     std::tuple<A...> values(std::move(arguments)...);
-    Result result{};
-    const auto positions = [] {
-      if constexpr (sizeof...(N) == 0) return std::index_sequence<0>();
-      else return std::index_sequence<N...>();
-    }();
     return [&]<size_t... I>(std::index_sequence<I...>) {
       const std::array<Roots, sizeof...(I)> roots{
           Roots([&](FieldVisitor& v) { detail::visit_field(v, "", std::get<I>(values)); })...};
-      std::vector<State> grads = detail::run_value_and_grad(
-          {[&](FieldVisitor& v) { detail::visit_field(v, "", values); }, [&] { result = std::apply(f, values); },
-           detail::result_slot(result)},
-          roots, wrt);
+      std::vector<State> grads;
+      auto result = detail::lift(f, values, [&](const detail::LiftedCall& call) {
+        grads = detail::run_value_and_grad(call, roots, filters);
+      });
       using Values = std::tuple<A...>;
       return std::pair(std::move(result), detail::gradients_as<std::tuple_element_t<I, Values>...>(
                                               std::move(grads), std::make_index_sequence<sizeof...(I)>()));
-    }(positions);
+    }(detail::positions<N...>());
   };
 }
 
 // value_and_grad without the value.
-template <size_t... N, class F>
-auto grad(F f, Filter wrt = of<Param>) {
-  return [inner = value_and_grad<N...>(std::move(f), std::move(wrt))]<class... A>(A... arguments) {
+template <size_t... N, class F, std::same_as<Filter>... W>
+auto grad(F f, W... wrt) {
+  return [inner = value_and_grad<N...>(std::move(f), std::move(wrt)...)]<class... A>(A... arguments) {
     return inner(std::move(arguments)...).second;
   };
 }

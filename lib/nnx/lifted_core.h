@@ -35,25 +35,44 @@ struct LiftedCall {
   ResultSlot result;
 };
 
+// Calls `f` on `values` through `run`, which sees the call without its types.
+template <class F, class... A, class Run>
+auto lift(const F& f, std::tuple<A...>& values, const Run& run) {
+  using Result = std::invoke_result_t<const F&, A&...>;
+  const Roots roots = [&](FieldVisitor& v) { visit_field(v, "", values); };
+  // std::ref: a std::function of a reference allocates nothing.
+  if constexpr (std::is_void_v<Result>) {
+    const auto invoke = [&] { std::apply(f, values); };
+    run(LiftedCall{roots, std::ref(invoke), no_result()});
+  } else {
+    Result result{};
+    const auto invoke = [&] { result = std::apply(f, values); };
+    run(LiftedCall{roots, std::ref(invoke), result_slot(result)});
+    return result;
+  }
+}
+
 class JitCore {
  public:
   JitCore();
   ~JitCore();
   void run(const LiftedCall& call);
   size_t entries() const;                      // compiled variants
-  const Plan* last_plan() const;// of the last call, or null
+  const Plan* last_plan() const;               // of the last call, or null
+  const std::string& explain() const { return reason_; }
 
  private:
   struct Entry;
   std::vector<std::unique_ptr<Entry>> entries_;
   const Entry* last_ = nullptr;
+  std::string reason_;                         // of the last compilation
 };
 
 // Gradients of one differentiated argument: of the Variables its filter chose, or of its Arrays.
 using GradLeaves = State;
 
 // Runs `call` under a trace and differentiates the first Array of its result, a float scalar, with respect to `wrt`
-// (arguments given as roots); Variables among them are chosen by `filter`.
-std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, const Filter& filter);
+// (arguments given as roots); Variables among them are chosen by `filters`, one for each or one for all.
+std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, std::span<const Filter> filters);
 
 }  // namespace nnx::detail

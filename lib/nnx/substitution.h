@@ -11,16 +11,18 @@ namespace nnx::detail {
 // Everything dynamic that a call can reach, and what it held before the call: put back when the scope ends unless kept.
 class Substitution {
  public:
-  Substitution(const Leaves& leaves, TraceScope& scope) : leaves_(leaves) {
+  // `types` of the inputs, in order of cells and Arrays, where they are not those of the values.
+  Substitution(const Leaves& leaves, TraceScope& scope, std::span<const Type> types = {}) : leaves_(leaves) {
     const int level = scope.trace()->level();
+    const auto type = [&](const Array& value) { return types.empty() ? value.type() : types[inputs_.size()]; };
     for (Cell* cell : leaves.cells) saved_.push_back({cell->value, cell->level});
     for (Array* array : leaves.arrays) saved_arrays_.push_back(*array);
     for (size_t i = 0; i < leaves.cells.size(); ++i) {
-      leaves.cells[i]->value = scope.input(saved_[i].value.type());
+      leaves.cells[i]->value = scope.input(type(saved_[i].value));
       leaves.cells[i]->level = level;
       inputs_.push_back(leaves.cells[i]->value);
     }
-    for (Array* array : leaves.arrays) inputs_.push_back(*array = scope.input(array->type()));
+    for (Array* array : leaves.arrays) inputs_.push_back(*array = scope.input(type(*array)));
     for (Number* number : leaves.numbers) {
       saved_numbers_.push_back(NumberAccess::traced(*number));
       NumberAccess::traced(*number) = scope.input({DType::f32, {}});
