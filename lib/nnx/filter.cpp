@@ -7,6 +7,8 @@
 #include <regex>
 
 #include "base/error.h"
+#include "nnx/glob.h"
+#include "nnx/graphdef.h"
 
 namespace nnx {
 namespace {
@@ -28,29 +30,6 @@ Kinds& kinds() {
   return all;
 }
 
-// `*` within one step.
-bool step_matches(std::string_view glob, std::string_view text) {
-  if (glob.empty()) return text.empty();
-  if (glob[0] == '*') return step_matches(glob.substr(1), text) || (!text.empty() && step_matches(glob, text.substr(1)));
-  return !text.empty() && glob[0] == text[0] && step_matches(glob.substr(1), text.substr(1));
-}
-
-bool path_matches(std::span<const std::string> glob, std::span<const Key> path) {
-  if (glob.empty()) return path.empty();
-  if (glob[0] == "**") return path_matches(glob.subspan(1), path) || (!path.empty() && path_matches(glob, path.subspan(1)));
-  return !path.empty() && step_matches(glob[0], path[0].to_string()) && path_matches(glob.subspan(1), path.subspan(1));
-}
-
-std::vector<std::string> steps_of(std::string_view glob) {
-  std::vector<std::string> steps;
-  for (size_t start = 0; start <= glob.size();) {
-    const size_t dot = std::min(glob.find('.', start), glob.size());
-    steps.emplace_back(glob.substr(start, dot - start));
-    start = dot + 1;
-  }
-  return steps;
-}
-
 // The parts of `name(a, b)` between its parentheses, split at commas outside of inner ones; none when `text` is not that.
 std::vector<std::string_view> call_parts(std::string_view text, std::string_view name) {
   if (!text.starts_with(name) || text.size() < name.size() + 2 || text[name.size()] != '(' || text.back() != ')') return {};
@@ -59,14 +38,27 @@ std::vector<std::string_view> call_parts(std::string_view text, std::string_view
   int depth = 0;
   size_t start = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && text[i] == '(') ++depth;
-    if (i < text.size() && text[i] == ')') --depth;
+    if (i < text.size() && (text[i] == '(' || text[i] == '{')) ++depth;
+    if (i < text.size() && (text[i] == ')' || text[i] == '}')) --depth;
     if (i < text.size() && !(text[i] == ',' && depth == 0)) continue;
     while (start < i && text[start] == ' ') ++start;
     parts.push_back(text.substr(start, i - start));
     start = i + 1;
   }
   return parts;
+}
+
+// A name that is no kind, no type, and may be a path: `head`, `blocks.0`, `*`.
+bool looks_like_path(std::string_view text) {
+  char open = 0;
+  for (const char c : text) {
+    if (c == '{' || c == '[') open = c;
+    if (c == '}' || c == ']') open = 0;
+    const bool inside = (c == ',' && open == '{') || (c == ':' && open == '[');
+    if (!inside && std::string_view(" ,():=\"'").find(c) != std::string_view::npos) return false;
+  }
+  if (text.empty()) return false;
+  return !(text[0] >= 'A' && text[0] <= 'Z') || text.find_first_of(".*") != text.npos;
 }
 
 }  // namespace
@@ -90,7 +82,32 @@ Filter nothing() {
 }
 
 Filter path(std::string glob) {
-  return Filter("path:" + glob, [steps = steps_of(glob)](const LeafInfo& leaf) { return path_matches(steps, leaf.path); });
+  return Filter("path:" + glob, [steps = Glob(glob)](const LeafInfo& leaf) { return steps.matches(leaf.path); });
+}
+
+Filter below(std::string glob) {
+  const Glob here(glob);
+  const Glob place(here.steps() == 1 ? "**." + glob : glob);
+  return Filter(std::move(glob), [place](const LeafInfo& leaf) {
+    if (&leaf.kind == &module_kind()) return place.matches(leaf.path);   // Modules are chosen one by one
+    for (size_t n = leaf.path.size(); n > 0; --n)
+      if (place.matches(std::span(leaf.path).first(n))) return true;
+    return false;
+  });
+}
+
+Filter held_by(std::string type) {
+  const bool exact = type.starts_with('=');
+  std::string name = exact ? type.substr(1) : type;
+  return Filter("type:" + type, [name = std::move(name), exact](const LeafInfo& leaf) {
+    for (const ModuleType* t = leaf.holder; t; t = exact ? nullptr : t->parent)
+      if (t->name == name) return true;
+    return false;
+  });
+}
+
+Filter frozen() {
+  return Filter(frozen_key, [](const LeafInfo& leaf) { return leaf.metadata && is_frozen(*leaf.metadata); });
 }
 
 Filter re(std::string pattern) {
@@ -129,6 +146,8 @@ Filter parse_filter(std::string_view text) {
   if (text.starts_with("path:")) return path(std::string(text.substr(5)));
   if (text.starts_with("re:")) return re(std::string(text.substr(3)));
   if (text.starts_with("tag:")) return tag(std::string(text.substr(4)));
+  if (text.starts_with("type:")) return held_by(std::string(text.substr(5)));
+  if (text == frozen_key) return frozen();
   if (const auto parts = call_parts(text, "not"); parts.size() == 1) return !parse_filter(parts[0]);
   for (const bool any : {true, false})
     if (const auto parts = call_parts(text, any ? "any" : "all"); !parts.empty()) {
@@ -138,14 +157,31 @@ Filter parse_filter(std::string_view text) {
       return combined;
     }
   if (const VariableKind* kind = find_kind(text)) return Filter::kind(*kind);
+  if (find_module_type(text)) return held_by(std::string(text));
+  if (looks_like_path(text)) return below(std::string(text));
   std::vector<std::string> names;
   {
     const std::lock_guard lock(kinds_mutex);
     for (const auto& [name, kind] : kinds()) names.push_back(name);
   }
   const std::string near = nearest(text, names);
-  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, path:GLOB, re:REGEX, tag:NAME, any(..), all(..), not(..) or ...",
+  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, a path, path:GLOB, re:REGEX, type:NAME, tag:NAME, any(..), all(..), not(..) or ...",
                            .got = in_quotes(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+}
+
+const VariableKind& module_kind() {
+  static const VariableKind kind{"Module", nullptr};
+  return kind;
+}
+
+void freeze(const Variable& variable, bool frozen) {
+  if (frozen) variable.metadata()[frozen_key] = true;
+  else variable.metadata().erase(frozen_key);
+}
+
+bool is_frozen(const Metadata& metadata) {
+  const auto it = metadata.find(frozen_key);
+  return it != metadata.end() && it->second == MetadataValue(true);
 }
 
 void register_kind(const VariableKind& kind) {

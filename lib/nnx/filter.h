@@ -3,8 +3,10 @@
 //   auto [graphdef, params, rest] = split(model, of<Param>, rest_filter);
 //   path("head.**") || of<LoRAParam>        !tag("dropout")
 //
-// The same texts are used in YAML, and printed: `Param`, `path:head.**`, `re:.*bias`, `tag:dropout`, `any(Param, tag:x)`,
-// `all(..)`, `not(..)`, `nothing`, `...`.
+// The same texts are used in YAML, and printed: `Param`, `path:head.**`, `re:.*bias`, `tag:dropout`, `type:Linear` (held by
+// a Linear, or what derives from it; `type:=Linear` by exactly one), `frozen`, `any(Param, tag:x)`, `all(..)`, `not(..)`,
+// `nothing`, `...`. A path alone, `blocks.0` or `head`, is what lies there and below; a single name may lie anywhere.
+// Surgery chooses Modules with the same filters: see surgery/selector.h.
 #pragma once
 
 #include <functional>
@@ -17,12 +19,19 @@
 
 namespace nnx {
 
-// What a filter sees of a leaf.
+struct ModuleType;
+
+// What a filter sees of a leaf. A leaf of a file has no holder.
 struct LeafInfo {
   const Path& path;
   const VariableKind& kind;
   const std::string& tag;
+  const Metadata* metadata = nullptr;
+  const ModuleType* holder = nullptr;   // the type of the Module that it is an attribute of
 };
+
+// The kind of a Module where filters choose Modules: it has a path, and its type as `holder`.
+const VariableKind& module_kind();
 
 class Filter {
  public:
@@ -44,9 +53,12 @@ class Filter {
 template <class Kind> inline const Filter of = Filter::kind(Kind::static_kind());   // the kind and its descendants
 inline const Filter rest = Filter::everything();                                    // `...`: only as the last filters
 Filter nothing();
-Filter path(std::string glob);            // `*` is one step or part of one, `**` any number of steps
+Filter path(std::string glob);            // the whole path, see glob.h
+Filter below(std::string glob);           // the same for what lies there or below; a single name may lie anywhere
 Filter re(std::string pattern);           // an ECMAScript regular expression that must match the whole path
 Filter tag(std::string tag);              // RNG state of that stream
+Filter held_by(std::string type);         // by a Module of that type or one derived from it; "=Linear": exactly that
+Filter frozen();                          // whose metadata says so: see freeze
 Filter where(std::string text, Filter::Predicate predicate);
 Filter operator||(const Filter& a, const Filter& b);
 Filter operator&&(const Filter& a, const Filter& b);
@@ -54,6 +66,12 @@ Filter operator!(const Filter& a);
 
 // A filter from its text, for YAML and arguments; kinds by name. Throws ErrorKind::config listing the forms.
 Filter parse_filter(std::string_view text);
+
+// A frozen Variable is not trained: optimizers leave it out, so that it has no gradient and no state there.
+inline constexpr const char* frozen_key = "frozen";
+void freeze(const Variable& variable, bool frozen = true);
+bool is_frozen(const Metadata& metadata);
+
 // Kinds are known by name once used in a type or registered: for parse_filter and files.
 void register_kind(const VariableKind& kind);
 const VariableKind* find_kind(std::string_view name);   // null when unknown

@@ -20,7 +20,7 @@ State state_from(const Flattened& flat) {
   State state;
   for (size_t i = 0; i < flat.variables.size(); ++i)
     if (const Variable& v = flat.variables[i])
-      state.insert(flat.paths[i], {v.get(), &v.kind(), v.metadata(), v.tag()});
+      state.insert(flat.paths[i], {v.get(), &v.kind(), v.metadata(), v.tag(), flat.holders[i]});
   for (const auto& [path, array] : flat.arrays) state.insert(path, {*array, &array_kind()});
   return state;
 }

@@ -31,6 +31,7 @@ class ModuleBase;
 struct ModuleType {
   std::string name;
   std::function<std::shared_ptr<ModuleBase>()> create;   // empty for a type that is known from a file only
+  const ModuleType* parent = nullptr;                    // the Module type that it derives from
 };
 
 class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
@@ -62,11 +63,15 @@ class Module : public Base {
 
   static const ModuleType& static_type() {
     static_assert(std::default_initializable<Self>, "a Module needs a default constructor: merge makes it and fills it in");
-    static const ModuleType type{readable_name(), [] { return std::make_shared<Self>(); }};
+    static const ModuleType type{readable_name(), [] { return std::make_shared<Self>(); }, parent_type()};
     return type;
   }
 
  private:
+  static const ModuleType* parent_type() {
+    if constexpr (requires { Base::static_type(); }) return &Base::static_type();
+    else return nullptr;
+  }
   static std::string readable_name() {
     if constexpr (requires { Self::type_name; }) return std::string(Self::type_name);
     else return type_name_of(typeid(Self));

@@ -30,7 +30,7 @@ std::vector<State> State::split(std::span<const Filter> filters) const {
   std::vector<State> parts(filters.size());
   std::vector<std::string> left_over;
   for (const auto& [path, leaf] : leaves_) {
-    const LeafInfo info{path, *leaf.kind, leaf.tag};
+    const LeafInfo info{path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder};
     size_t i = 0;
     while (i < filters.size() && !filters[i].matches(info)) ++i;
     if (i < filters.size()) parts[i].insert(path, leaf);
@@ -45,7 +45,7 @@ std::vector<State> State::split(std::span<const Filter> filters) const {
 State State::filter(const Filter& filter) const {
   State out;
   for (const auto& [path, leaf] : leaves_)
-    if (filter.matches({path, *leaf.kind, leaf.tag})) out.insert(path, leaf);
+    if (filter.matches({path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder})) out.insert(path, leaf);
   return out;
 }
 

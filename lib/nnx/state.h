@@ -15,6 +15,7 @@ struct StateLeaf {
   const VariableKind* kind = nullptr;
   Metadata metadata = {};
   std::string tag = {};
+  const ModuleType* holder = nullptr;   // of the Module it came from; null for a leaf of a file
 };
 
 class State {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <utility>
 
 namespace nnx {
 namespace {
@@ -68,11 +69,13 @@ class Flattener {
 
   int flatten_module(ModuleBase& module, const Path& path) {
     register_module_type(module.type());
+    const ModuleType* outer = std::exchange(holder_, &module.type());
     const int node = add_node({.form = NodeDef::Form::module, .type = &module.type()}, path);
     module.visit_epoch = epoch_;
     module.visit_index = node;
     out_.modules[static_cast<size_t>(node)] = shared_of(module);
     fill(node, attributes_of(module), path);
+    holder_ = outer;
     return node;
   }
   Flattened take() { return std::move(out_); }
@@ -89,6 +92,7 @@ class Flattener {
     out_.modules.emplace_back();
     out_.variables.emplace_back();
     out_.paths.push_back(path);
+    out_.holders.push_back(holder_);
     return static_cast<int>(out_.def.nodes.size()) - 1;
   }
 
@@ -144,6 +148,7 @@ class Flattener {
   }
 
   const uint64_t epoch_ = next_visit_epoch();
+  const ModuleType* holder_ = nullptr;
   Flattened out_;
 };
 

@@ -19,6 +19,7 @@ struct Flattened {
   std::vector<std::shared_ptr<ModuleBase>> modules;   // by node; null for other nodes
   std::vector<Variable> variables;                    // by node; empty for other nodes
   std::vector<Path> paths;                            // by node: the first path
+  std::vector<const ModuleType*> holders;             // by node: of a Module its type, of others that of their Module
   std::vector<std::pair<Path, int>> aliases;          // later paths of shared nodes
   std::vector<std::pair<Path, Array*>> arrays;        // bare Arrays
   std::vector<Number*> numbers;

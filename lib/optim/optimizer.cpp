@@ -7,9 +7,29 @@
 namespace nnx {
 namespace {
 
-State state_from(const std::vector<std::pair<Path, Variable>>& variables) {
+// A parameter with its place.
+struct Trained {
+  Path path;
+  Variable variable;
+  const ModuleType* holder;
+};
+
+std::vector<Trained> trained(ModuleBase& model, const Filter& filter) {
+  const Flattened flat = flatten(model);
+  std::vector<Trained> out;
+  for (size_t i = 0; i < flat.variables.size(); ++i) {
+    const Variable& v = flat.variables[i];
+    if (v && is_floating(v.type().dtype) &&
+        filter.matches({flat.paths[i], v.kind(), v.tag(), &v.metadata(), flat.holders[i]}))
+      out.push_back({flat.paths[i], v, flat.holders[i]});
+  }
+  return out;
+}
+
+State state_from(const std::vector<Trained>& parameters) {
   State state;
-  for (const auto& [path, v] : variables) state.insert(path, {v.get(), &v.kind(), v.metadata(), v.tag()});
+  for (const auto& [path, v, holder] : parameters)
+    state.insert(path, {v.get(), &v.kind(), v.metadata(), v.tag(), holder});
   return state;
 }
 
@@ -48,26 +68,14 @@ Optimizer::Optimizer(Ref<ModuleBase> trained_model, Ref<optim::Transformation> t
   tx->init(params);
 }
 
-std::vector<std::pair<Path, Variable>> Optimizer::trained() const {
-  const Flattened flat = flatten(*model);
-  const Filter filter = wrt();
-  std::vector<std::pair<Path, Variable>> out;
-  for (size_t i = 0; i < flat.variables.size(); ++i) {
-    const Variable& v = flat.variables[i];
-    if (v && is_floating(v.type().dtype) && filter.matches({flat.paths[i], v.kind(), v.tag()}))
-      out.emplace_back(flat.paths[i], v);
-  }
-  return out;
-}
-
-State Optimizer::parameters() const { return state_from(trained()); }
+State Optimizer::parameters() const { return state_from(trained(*model, wrt())); }
 
 State Optimizer::update(const State& grads) {
-  std::vector<std::pair<Path, Variable>> variables = trained();
+  std::vector<Trained> variables = trained(*model, wrt());
   const State params = state_from(variables), covered = grads.filter(wrt());
   expect_gradients(covered, params);
   State updates = tx->update(covered, params);
-  for (auto& [path, variable] : variables) variable.set(params.at(path).value + updates.at(path).value);
+  for (auto& [path, variable, holder] : variables) variable.set(params.at(path).value + updates.at(path).value);
   step.set(step.get() + 1);
   return updates;
 }

@@ -41,7 +41,6 @@ class Optimizer : public Module<Optimizer> {
   Ref<ModuleBase> model;
 
  private:
-  std::vector<std::pair<Path, Variable>> trained() const;  // in order of paths
   optim::ScaleByLearningRate& rate_part() const;
   optim::StoredFilter wrt_ = of<Param>;
 };

@@ -326,11 +326,13 @@ TEST_CASE("values are restored when a call throws") {
 TEST_CASE("filters come back from their text") {
   const Path kernel = parse_path("blocks.0.kernel"), key = parse_path("dropout.rngs.key");
   const std::string none, dropout = "dropout";
-  const LeafInfo param{kernel, LoRAParam::static_kind(), none}, rng{key, RngKey::static_kind(), dropout};
+  const LeafInfo param{kernel, LoRAParam::static_kind(), none}, rng{key, RngKey::static_kind(), dropout, nullptr, &RngStream::static_type()};
   struct Row { Filter filter; bool param, rng; };
   const std::vector<Row> rows = {{of<Param>, true, false}, {of<LoRAParam> || tag("dropout"), true, true},
                                  {of<RngState> && !path("dropout.**"), false, false}, {re("blocks\\.[0-9]+\\.kernel"), true, false},
                                  {path("blocks.*.kern*"), true, false}, {path("**.key"), false, true}, {nothing(), false, false},
+                                 {below("blocks"), true, false}, {below("k*"), true, true}, {below("blocks.{0,3}"), true, false},
+                                 {below("rngs") || frozen(), false, true}, {held_by("=RngStream"), false, true},
                                  {rest, true, true}, {!(of<Param> || (of<RngKey> && tag("x"))), false, true}};
   for (const Row& row : rows) {
     CAPTURE(row.filter.to_string());

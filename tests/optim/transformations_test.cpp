@@ -194,7 +194,7 @@ TEST_CASE("bad options say where and what") {
       "decay_steps counts the warmup too");
   CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: Parm}").find("adam: wrt: expected a kind of Variable") !=
         std::string::npos);
-  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: kernel}").find("adamw: mask: expected a kind") !=
+  CHECK(build_error("{type: adamw, learning_rate: 0.1, mask: Kernel}").find("adamw: mask: expected a kind") !=
         std::string::npos);
   // Known kinds and good patterns that match nothing here.
   CHECK(build_error("{type: adam, learning_rate: 0.1, wrt: LoRAParam}").find("matches some floating Variable") !=
