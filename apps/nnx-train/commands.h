@@ -30,6 +30,9 @@ struct ConfigOptions {
   void check() const;  // throws ErrorKind::usage for what is not available
 };
 
+// Throws ErrorKind::cannot_create or io.
+void write_page(const std::string& file, const std::string& page);
+
 inline constexpr const char* exit_codes_text =
     "Exit codes: 0 done, also when stopped early; 64 wrong command line; 65 a data file or checkpoint is not what it "
     "should\n"

@@ -1,11 +1,9 @@
 #include "train/inspect.h"
 
-#include <unistd.h>
-
 #include <cstdio>
-#include <cstdlib>
 #include <memory>
 
+#include "base/terminal.h"
 #include "commands.h"
 #include "train/console.h"
 
@@ -13,13 +11,14 @@ namespace nnx {
 
 void add_inspect(CLI::App& app, Action& action) {
   struct Arguments {
-    std::string run, step;
+    std::string run, step, html;
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("inspect", "Show what a run has learned: its model, State and layers");
   command->add_option("run", arguments->run, "The run directory, or one of its checkpoints")->required();
   command->add_option("--step", arguments->step, "The checkpoint of a step, or best; default: the newest");
+  command->add_option("--html", arguments->html, "Write a web page to this file instead");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {
@@ -27,9 +26,12 @@ void add_inspect(CLI::App& app, Action& action) {
       const Inspection seen = inspect(arguments->run, arguments->step);
       Console console(stderr);
       for (const std::string& note : seen.notes) console.warning(note);
-      const char* no_color = std::getenv("NO_COLOR");
-      const bool color = ::isatty(STDOUT_FILENO) && !(no_color && *no_color);
-      std::fputs((arguments->json ? to_json(seen) + "\n" : to_text(seen, color)).c_str(), stdout);
+      if (!arguments->html.empty()) {
+        write_page(arguments->html, to_html(seen));
+        console.message("wrote " + arguments->html);
+        return 0;
+      }
+      std::fputs((arguments->json ? to_json(seen) + "\n" : to_text(seen, has_color(stdout))).c_str(), stdout);
       return 0;
     };
   });

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "commands.h"
+#include "nnx/display.h"
+#include "nnx/html.h"
 #include "train/bench.h"
 #include "train/inspect.h"
 
@@ -11,6 +13,7 @@ namespace {
 
 struct PlanArguments {
   std::vector<std::string> files, words;
+  std::string html;
   bool json = false;
 };
 
@@ -38,13 +41,20 @@ void add_plan(CLI::App& app, Action& action) {
                       "The run directory, and values that replace those of the config: key.path=value");
   command->add_option("-c,--config", arguments->files, "A config file instead; several are merged in order")
       ->allow_extra_args(false);
+  command->add_option("--html", arguments->html, "Write a web page to this file instead");
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {
     action = [arguments] {
       Setup setup = prepare(source_of(*arguments));
       const TrainStep step = compiled_train_step(setup);
-      std::fputs((arguments->json ? to_json(step.plan()->report()) + "\n" : step.plan()->to_string()).c_str(), stdout);
+      const Plan& plan = *step.plan();
+      if (!arguments->html.empty()) {
+        write_page(arguments->html, display_html(plan, "The training step of " + setup.output_dir));
+        return 0;
+      }
+      std::fputs((arguments->json ? to_json(plan.report()) + "\n" : display(plan, {.color = has_color(stdout)})).c_str(),
+                 stdout);
       return 0;
     };
   });

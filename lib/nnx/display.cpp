@@ -3,10 +3,24 @@
 #include <fmt/format.h>
 
 #include "nnx/summary.h"
-#include "nnx/tree.h"
 
 namespace nnx {
 namespace {
+
+const char* style_of(TreeNode::Form form) {
+  switch (form) {
+    case TreeNode::Form::module:
+    case TreeNode::Form::container:
+    case TreeNode::Form::program: return "1;36";
+    case TreeNode::Form::variable:
+    case TreeNode::Form::array: return "33";
+    case TreeNode::Form::operation: return "32";
+    case TreeNode::Form::shared: return "35";
+    case TreeNode::Form::fixed:
+    case TreeNode::Form::none: break;
+  }
+  return "";
+}
 
 class Printer {
  public:
@@ -22,40 +36,23 @@ class Printer {
     out_ += indent;
     if (!node.path.empty())
       out_ += node.path.back().to_string() + (node.form == TreeNode::Form::container && node.type.empty() ? "" : ": ");
-    switch (node.form) {
-      case TreeNode::Form::module:
-      case TreeNode::Form::container: out_ += paint("1;36", node.type) + amounts_text(node); break;
-      case TreeNode::Form::variable:
-      case TreeNode::Form::array: out_ += paint("33", node.type) + leaf_text(node); break;
-      case TreeNode::Form::fixed: out_ += to_string(node.value); break;
-      case TreeNode::Form::none: out_ += "none"; break;
-      case TreeNode::Form::shared:
-        out_ += paint("35", "↪ " + (node.first_path.empty() ? node.type + " (the root)" : to_string(node.first_path)));
-        break;
+    out_ += paint(style_of(node.form), name_text(node));
+    if (const std::string detail = detail_text(node); !detail.empty()) {
+      const bool is_comment = detail.starts_with('#');
+      out_ += is_comment ? paint("2", "  " + detail) : " " + detail;
     }
-    out_ += "\n";
+    out_ += values_text(node) + "\n";
     for (const TreeNode& child : node.children) print(child, indent + "  ");
   }
 
-  std::string amounts_text(const TreeNode& node) const {
-    std::string text;
-    for (const auto& [kind, count] : node.amounts)
-      text += fmt::format("{}{} {}", text.empty() ? "  # " : ", ", kind, count.to_string());
-    return paint("2", text);
-  }
-
-  std::string leaf_text(const TreeNode& node) const {
-    if (!node.leaf) return {};
-    const Array& array = node.leaf->value;
-    std::string text = fmt::format(" {} {}", array.type().to_string(), byte_text(array.type().bytes()));
-    if (!node.leaf->tag.empty()) text += fmt::format("  tag {}", node.leaf->tag);
-    if (!options_.values || !array.concrete()) return text;
-    const std::string values = describe_values(array);
-    return text + paint(values.ends_with("NON-FINITE") ? "1;31" : "2", "  " + values);
+  std::string values_text(const TreeNode& node) const {
+    if (!options_.values || !node.array.concrete()) return {};
+    const std::string values = describe_values(node.array);
+    return paint(values.ends_with("NON-FINITE") ? "1;31" : "2", "  " + values);
   }
 
   std::string paint(const char* style, const std::string& text) const {
-    return options_.color && !text.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", style, text) : text;
+    return options_.color && *style && !text.empty() ? fmt::format("\x1b[{}m{}\x1b[0m", style, text) : text;
   }
 
   DisplayOptions options_;
@@ -64,17 +61,17 @@ class Printer {
 
 }  // namespace
 
+std::string display(const TreeNode& tree, const DisplayOptions& options) { return Printer(options).run(tree); }
+
 std::string display(const GraphDef& graphdef, const State& state, const DisplayOptions& options) {
-  return Printer(options).run(tree_of(graphdef, state));
+  return display(tree_of(graphdef, state), options);
 }
 std::string display(const GraphDef& graphdef, const DisplayOptions& options) {
   return display(graphdef, State(), options);
 }
-std::string display(const State& state, const DisplayOptions& options) { return Printer(options).run(tree_of(state)); }
-
-std::string display_of(ModuleBase& module, const DisplayOptions& options) {
-  const Split parts = split_states(module, {});
-  return display(parts.graphdef, parts.states[0], options);
-}
+std::string display(const State& state, const DisplayOptions& options) { return display(tree_of(state), options); }
+std::string display_of(ModuleBase& module, const DisplayOptions& options) { return display(tree_of(module), options); }
+std::string display(const Graph& graph, const DisplayOptions& options) { return display(tree_of(graph), options); }
+std::string display(const Plan& plan, const DisplayOptions& options) { return display(tree_of(plan), options); }
 
 }  // namespace nnx

@@ -1,4 +1,4 @@
-// Object graphs, States and GraphDefs as indented text for people. Nothing is printed: the text is returned.
+// Object graphs, States, GraphDefs, Graphs and Plans as indented text for people. Nothing is printed: the text is returned.
 //
 //   display(model)
 //   -> MLP  # Param 669,706 (2.7 MB)
@@ -6,17 +6,20 @@
 //          kernel: Param f32[784,512] 1.6 MB  mean 1.2e-05 std 0.0357 min -0.0801 max 0.08
 //          in_features: 784
 //        head: ↪ linear1
+//   std::fputs(display(*train_step.plan(), {.color = has_color(stdout)}).c_str(), stdout);
 //
 // A shared object is shown where it is met first, and as an arrow with that path afterwards; cycles are therefore
-// finite. Traced values have no summary.
+// finite. Traced values have no summary. nnx/html.h shows the same things as a page.
 #pragma once
 
+#include "base/terminal.h"
 #include "nnx/functional.h"
+#include "nnx/tree.h"
 
 namespace nnx {
 
 struct DisplayOptions {
-  bool color = false;  // ANSI colours
+  bool color = false;  // ANSI colours; has_color(stdout) says whether they are welcome
   bool values = true;  // what is in the arrays: up to six values, else a summary
 };
 
@@ -28,5 +31,8 @@ std::string display_of(ModuleBase& module, const DisplayOptions& options = {});
 template <class T> std::string display(const Ref<T>& module, const DisplayOptions& options = {}) {
   return display_of(*module, options);
 }
+std::string display(const Graph& graph, const DisplayOptions& options = {});
+std::string display(const Plan& plan, const DisplayOptions& options = {});
+std::string display(const TreeNode& tree, const DisplayOptions& options = {});
 
 }  // namespace nnx

@@ -74,6 +74,16 @@ std::string describe_values(const Array& array) {
   return with_values(array, [](auto values) { return list_text(values); });
 }
 
+void for_each_value(const Array& array, const std::function<void(double)>& f) {
+  with_values(array, [&](auto values) {
+    for (const auto v : values) f(static_cast<double>(v));
+  });
+}
+
+std::string value_text(double value, DType dtype) {
+  return dtype == DType::f32 ? fmt::format("{}", static_cast<float>(value)) : fmt::format("{}", value);
+}
+
 std::string grouped(int64_t number) {
   std::string text = std::to_string(number);
   const auto first_digit = static_cast<std::ptrdiff_t>(number < 0);

@@ -5,6 +5,7 @@
 //   grouped(401920);              // "401,920"
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "graph/array.h"
@@ -21,6 +22,10 @@ struct ArraySummary {
 // `array` must be concrete. Two passes in f64: the mean first, then the deviations from it.
 ArraySummary summarize(const Array& array);
 std::string describe_values(const Array& array);  // "[0.5, -1]" for up to six values, else the summary
+// Each element in row-major order; `array` must be concrete.
+void for_each_value(const Array& array, const std::function<void(double)>& f);
+// "0.5": as few digits as tell an element of this dtype from its neighbours.
+std::string value_text(double value, DType dtype);
 
 std::string grouped(int64_t number);  // thousands separated by commas
 std::string byte_text(size_t bytes);  // decimal units: above 1e9 GB, 1e6 MB, 1e3 KB with one decimal, else B

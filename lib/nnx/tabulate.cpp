@@ -26,10 +26,10 @@ void collect(const TreeNode& node, const Path& owner, size_t row, std::vector<Ta
       collect(child, child.path, rows.size() - 1, rows);
     } else if (child.form == TreeNode::Form::shared && !is_random_stream(child)) {
       rows[row].variables.push_back({.name = name, .shared_with = path_text(child.first_path)});
-    } else if (child.leaf) {
+    } else if (child.array.defined()) {
       for (const auto& [kind, count] : child.amounts) rows[row].amounts[kind].add(count);
       if (!child.amounts.contains("RngState"))
-        rows[row].variables.push_back({name, child.leaf->value.type().to_string()});
+        rows[row].variables.push_back({name, child.array.type().to_string()});
     } else {
       collect(child, owner, row, rows);
     }
@@ -84,8 +84,12 @@ Amount Tabulation::total() const {
   return all;
 }
 
-std::string Tabulation::to_string() const {
-  const bool with_calls = std::ranges::any_of(rows, [](const TableRow& row) { return row.call.has_value(); });
+bool Tabulation::has_calls() const {
+  return std::ranges::any_of(rows, [](const TableRow& row) { return row.call.has_value(); });
+}
+
+std::vector<std::vector<std::string>> Tabulation::cells() const {
+  const bool with_calls = has_calls();
   std::vector<std::string> header{"path", "type", "variables"};
   if (with_calls) header.insert(header.end(), {"inputs", "outputs", "FLOPs"});
   for (const auto& [kind, count] : totals) header.push_back(kind);
@@ -101,7 +105,11 @@ std::string Tabulation::to_string() const {
   };
   for (const TableRow& row : rows) add_row({row.path, row.type, variables_text(row)}, row.call, row.amounts);
   add_row({"Total"}, {}, totals);
-  return align_columns(cells, with_calls ? 5 : 3) + fmt::format("{} in all\n", total().to_string());
+  return cells;
+}
+
+std::string Tabulation::to_string() const {
+  return align_columns(cells(), first_number()) + fmt::format("{} in all\n", total().to_string());
 }
 
 Tabulation tabulate(const GraphDef& graphdef, const State& state) {

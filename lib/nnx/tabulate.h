@@ -36,6 +36,9 @@ struct Tabulation {
   std::vector<TableRow> rows;
   Amounts totals;
   Amount total() const;  // of all kinds
+  bool has_calls() const;
+  std::vector<std::vector<std::string>> cells() const;  // the header, a row a Module, the totals
+  size_t first_number() const { return has_calls() ? 5 : 3; }  // the column from which cells hold numbers
   std::string to_string() const;
 };
 

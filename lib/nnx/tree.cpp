@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "nnx/functional.h"
 #include "nnx/summary.h"
 
 namespace nnx {
@@ -69,8 +70,10 @@ class TreeBuilder {
   TreeNode leaf(const Path& path, TreeNode::Form form, std::string type) const {
     TreeNode out{.form = form, .path = path, .type = std::move(type)};
     if (!state_.contains(path)) return out;
-    out.leaf = &state_.at(path);
-    out.amounts = amounts_of(*out.leaf);
+    const StateLeaf& held = state_.at(path);
+    out.array = held.value;
+    out.tag = held.tag;
+    out.amounts = amounts_of(held);
     return out;
   }
 
@@ -95,7 +98,8 @@ void hang(TreeNode& root, const Path& path, const StateLeaf& leaf) {
   at->children.push_back({.form = TreeNode::Form::variable,
                           .path = path,
                           .type = std::string(leaf.kind->name),
-                          .leaf = &leaf,
+                          .array = leaf.value,
+                          .tag = leaf.tag,
                           .amounts = amounts});
 }
 
@@ -111,6 +115,33 @@ TreeNode tree_of(const State& state) {
   TreeNode root{.form = TreeNode::Form::container, .type = "State"};
   for (const auto& [path, leaf] : state) hang(root, path, leaf);
   return root;
+}
+
+TreeNode tree_of(ModuleBase& module) {
+  const Split parts = split_states(module, {});
+  return tree_of(parts.graphdef, parts.states[0]);
+}
+
+std::string name_text(const TreeNode& node) {
+  switch (node.form) {
+    case TreeNode::Form::fixed: return to_string(node.value);
+    case TreeNode::Form::none: return "none";
+    case TreeNode::Form::shared:
+      return "↪ " + (node.first_path.empty() ? node.type + " (the root)" : to_string(node.first_path));
+    default: return node.type;
+  }
+}
+
+std::string detail_text(const TreeNode& node) {
+  if (node.form == TreeNode::Form::program) return "# " + node.detail;
+  if (node.form == TreeNode::Form::operation) return node.detail;
+  if (node.array.defined())
+    return fmt::format("{} {}{}", node.array.type().to_string(), byte_text(node.array.type().bytes()),
+                       node.tag.empty() ? "" : "  tag " + node.tag);
+  std::string text;
+  for (const auto& [kind, count] : node.amounts)
+    text += fmt::format("{}{} {}", text.empty() ? "# " : ", ", kind, count.to_string());
+  return text;
 }
 
 }  // namespace nnx

@@ -1,20 +1,13 @@
 #include "train/console.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <string_view>
+
+#include "base/terminal.h"
 
 namespace nnx {
 namespace {
-
-bool wants_colour() {
-  const char* no_color = std::getenv("NO_COLOR");
-  const char* term = std::getenv("TERM");
-  return !(no_color && *no_color) && term && std::string_view(term) != "dumb";
-}
 
 std::string metrics_text(const Metrics& m) {
   return m.accuracy ? fmt::format("loss {:.4f}  accuracy {:.4f}", m.loss, *m.accuracy)
@@ -31,8 +24,8 @@ std::string duration_text(double seconds) {
 }
 
 Console::Console(std::FILE* out) : out_(out) {
-  terminal_ = ::isatty(::fileno(out)) != 0;
-  colour_ = terminal_ && wants_colour();
+  terminal_ = is_terminal(out);
+  colour_ = has_color(out);
 }
 
 Console::~Console() { erase_bar(); }

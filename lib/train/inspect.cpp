@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "nnx/display.h"
+#include "nnx/html.h"
 #include "nnx/summary.h"
 #include "train/environment.h"
 #include "train/run_directory.h"
@@ -74,6 +75,10 @@ std::string partition_text(const std::string& name, const State& state) {
   for (const auto& [path, leaf] : state) rows.push_back(leaf_row(path, leaf));
   return fmt::format("{}: {} leaves, {} elements, {}\n{}\n", name, state.size(), grouped(state.elements()),
                      byte_text(state.bytes()), align_columns(rows, 4));
+}
+
+std::string layers_heading(const Inspection& in) {
+  return in.layers.has_calls() ? "Layers, called with a batch of one" : "Layers";
 }
 
 json to_json(const Amounts& amounts) {
@@ -160,8 +165,7 @@ std::string to_text(const Inspection& in, bool color) {
   std::string text = fmt::format("{}: step {}\n\nGraphDef\n", in.directory.string(), grouped(in.checkpoint.step));
   text += display(in.checkpoint.graphdef, in.model, {.color = color, .values = false}) + "\nState\n";
   for (const auto& [name, state] : in.checkpoint.partitions) text += partition_text(name, state);
-  const bool called = std::ranges::any_of(in.layers.rows, [](const TableRow& row) { return row.call.has_value(); });
-  return text + (called ? "Layers, called with a batch of one\n" : "Layers\n") + in.layers.to_string();
+  return text + layers_heading(in) + "\n" + in.layers.to_string();
 }
 
 std::string to_json(const Inspection& in) {
@@ -180,6 +184,16 @@ std::string to_json(const Inspection& in) {
               {"environment", parsed(in.checkpoint.environment)},
               {"notes", in.notes}}
       .dump(1);
+}
+
+std::string to_html(const Inspection& in) {
+  HtmlPage page(fmt::format("{}, step {}", in.run.string(), grouped(in.checkpoint.step)));
+  page.add("Model", tree_of(in.checkpoint.graphdef, in.model));
+  page.add(layers_heading(in), in.layers);
+  if (const auto optimizer = in.checkpoint.partitions.find(optimizer_partition);
+      optimizer != in.checkpoint.partitions.end())
+    page.add("Optimizer", tree_of(optimizer->second));
+  return page.to_string();
 }
 
 std::string to_json(const PlanReport& report) {

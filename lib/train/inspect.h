@@ -1,4 +1,4 @@
-// What a run has learned and what its training step runs, as text for people and as JSON for programs.
+// What a run has learned and what its training step runs, as text and pages for people and as JSON for programs.
 //
 //   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step
 //   to_text(seen);   to_json(seen);
@@ -31,6 +31,8 @@ Inspection inspect(const std::filesystem::path& run, const std::string& step = "
 // The GraphDef as a tree, the State by partition, and the table of layers.
 std::string to_text(const Inspection& inspection, bool color = false);
 std::string to_json(const Inspection& inspection);
+// The model, its layers and the optimizer's State as one web page, see nnx/html.h.
+std::string to_html(const Inspection& inspection);
 
 std::string to_json(const PlanReport& report);
 

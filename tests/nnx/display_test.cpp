@@ -150,6 +150,25 @@ TEST_CASE("display: colours only where asked for, and they change nothing else")
   CHECK(colored == expected_display);
 }
 
+TEST_CASE("display: a Graph and a Plan look like the rest") {
+  const Traced traced = trace({{DType::f32, {2, 3}}}, [](std::span<const Array> in) {
+    const Array twice = in[0] * 2.0;
+    return Arrays{sum(twice, {1}), twice};
+  });
+  CHECK(display(traced.graph) == R"(Graph  # 4 nodes, 1 input, 2 outputs
+  %0: input f32[2,3]
+  %1: fill f32[2,3]  {type=f32[2,3], value=2}
+  %2: mul f32[2,3]  (%0, %1)
+  %3: reduce_sum f32[2]  (%2)  {axes=[1]}
+  return: %3, %2
+)");
+  const auto plan = Plan::compile(traced.graph, {}, {.threads = 1});
+  const std::string text = display(*plan);
+  CHECK(text.starts_with("Plan  # 1 step, up to 1 thread, "));
+  CHECK(text.find("\n  0: fused[") != std::string::npos);
+  CHECK(text.find("\n  inputs: 24 B\n  outputs: 32 B\n") != std::string::npos);
+}
+
 TEST_CASE("display: a traced value has a type and no summary") {
   const auto net = make<Dense>(3, 4);
   std::string seen;

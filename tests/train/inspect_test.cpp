@@ -83,6 +83,14 @@ TEST_CASE("inspect: text has the tree, the partitions and the table") {
   CHECK(text.find('\x1b') == std::string::npos);
 }
 
+TEST_CASE("inspect: a page has the model, its layers and the optimizer") {
+  const Run run;
+  const std::string page = to_html(inspect(run.path));
+  for (const char* part : {", step 10</title>", "\"heading\":\"Model\"", "\"heading\":\"Layers\"",
+                           "\"heading\":\"Optimizer\"", "\"key\":\"kernel\",\"name\":\"Param\""})
+    CHECK_MESSAGE(page.find(part) != std::string::npos, "no '" << part << "' in the page");
+}
+
 TEST_CASE("inspect: JSON says the same in numbers") {
   const Run run;
   const json seen = json::parse(to_json(inspect(run.path)));
