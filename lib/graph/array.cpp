@@ -19,6 +19,7 @@ Array::Array(Type type, std::shared_ptr<Trace> trace, Value value)
 const BufferRef& Array::buffer() const {
   if (buffer_) return buffer_;
   if (!trace_) fail(ErrorKind::structure, {.where = "array", .message = "the value of an undefined Array was asked for"});
+  if (trace_->closed()) fail_without_value(*this, "array");
   fail(ErrorKind::structure,
        {.where = "array",
         .message = fmt::format("the value of a traced {} was asked for", type_.to_string()),

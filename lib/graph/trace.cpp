@@ -18,13 +18,6 @@ const Evaluator& installed_evaluator() {
   return evaluator;
 }
 
-[[noreturn]] void fail_leaked(const Array& array) {
-  fail(ErrorKind::structure,
-       {.where = "trace",
-        .message = fmt::format("a traced {} is used after its trace has ended", array.type().to_string()),
-        .hint = "a value computed inside jit, grad, vmap or scan must leave it as a result or in a Variable of an argument"});
-}
-
 template <class T>
 bool all_finite(std::span<const T> values) {
   for (const T v : values)
@@ -35,6 +28,28 @@ bool all_finite(std::span<const T> values) {
 }  // namespace
 
 void set_evaluator(const Evaluator& e) { evaluator = e; }
+
+Array abstract_array(const Type& type) {
+  const auto trace = std::make_shared<Trace>();
+  trace->closed_ = trace->abstract_ = true;
+  const Value value = trace->add_input(type);
+  return trace->make_array(value);
+}
+
+bool has_leaked(const Array& array) {
+  const Trace* trace = array.trace().get();
+  return trace && trace->closed() && !trace->abstract();
+}
+
+void fail_without_value(const Array& array, std::string where) {
+  const std::string type = array.type().to_string();
+  if (array.trace() && array.trace()->abstract())
+    fail(ErrorKind::structure, {.where = std::move(where), .message = fmt::format("an abstract {} has a type but no value", type),
+                                .hint = "make the object outside eval_shape, or give it values by update"});
+  fail(ErrorKind::structure,
+       {.where = std::move(where), .message = fmt::format("a traced {} is used after its trace has ended", type),
+        .hint = "a value computed inside jit, grad, vmap or scan must leave it as a result or in a Variable of an argument"});
+}
 
 Trace* Trace::current() { return open_traces.empty() ? nullptr : open_traces.back().get(); }
 Trace* Trace::outermost() { return open_traces.empty() ? nullptr : open_traces.front().get(); }
@@ -60,7 +75,7 @@ Value Trace::import(const Array& array) {
     same_buffer.push_back(node);
     return {node, 0};
   }
-  if (array.trace()->closed() || array.trace()->level() >= level_) fail_leaked(array);
+  if (array.trace()->closed() || array.trace()->level() >= level_) fail_without_value(array, "trace");
   const std::pair<const Trace*, Value> key{array.trace().get(), array.value()};
   for (const auto& [captured, value] : captured_)
     if (captured == key) return value;
@@ -156,7 +171,7 @@ Arrays emit(const OpDef& op, Attrs attrs, std::span<const Array> inputs) {
   const std::vector<Type> types = op.infer(in, attrs);
   if (Trace* current = Trace::current()) return current->record(op, attrs, inputs, types);
   for (const Array& a : inputs)
-    if (!a.concrete()) fail_leaked(a);
+    if (!a.concrete()) fail_without_value(a, "trace");
   return installed_evaluator().op(op, attrs, inputs, types);
 }
 

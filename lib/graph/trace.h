@@ -45,6 +45,7 @@ class Trace : public std::enable_shared_from_this<Trace> {
   Array live_input(const std::shared_ptr<void>& key, const Type& type);
   void guard(const Array& array, std::string name);
   bool closed() const { return closed_; }
+  bool abstract() const { return abstract_; }   // of abstract Arrays: closed from the start
 
  private:
   friend class TraceScope;
@@ -58,7 +59,19 @@ class Trace : public std::enable_shared_from_this<Trace> {
   std::vector<std::pair<std::pair<const Trace*, Value>, Value>> captured_;
   int level_ = 0;
   bool closed_ = false;
+  bool abstract_ = false;
+
+  friend Array abstract_array(const Type& type);
 };
+
+// An Array that has a type and will never have a value; using it in an op is an error that says so.
+Array abstract_array(const Type& type);
+
+// Whether `array` belongs to a trace that has ended; abstract Arrays do not count.
+bool has_leaked(const Array& array);
+
+// Throws ErrorKind::structure saying why `array`, abstract or leaked, cannot be used.
+[[noreturn]] void fail_without_value(const Array& array, std::string where);
 
 // Opens a trace; finish() closes it and gives the Graph. Destroyed unfinished (an exception), it drops what was recorded.
 // All inputs must be declared before the first op.

@@ -15,8 +15,8 @@ std::string Axis::to_string() const {
   return {};
 }
 
-Axes each(std::vector<Axes> elements) {
-  Axes axes(0);
+LaneAxes each(std::vector<LaneAxes> elements) {
+  LaneAxes axes(0);
   axes.elements = std::move(elements);
   return axes;
 }
@@ -24,7 +24,7 @@ Axes each(std::vector<Axes> elements) {
 namespace detail {
 namespace {
 
-Axis axis_below(const Axes& axes, const AxesQuery& leaf, size_t depth, std::string_view where) {
+Axis axis_below(const LaneAxes& axes, const AxesQuery& leaf, size_t depth, std::string_view where) {
   if (!axes.elements.empty()) {
     const bool is_element = depth < leaf.path.size() && leaf.path[depth].index >= 0;
     const auto element = is_element ? static_cast<size_t>(leaf.path[depth].index) : 0;
@@ -44,10 +44,10 @@ Axis axis_below(const Axes& axes, const AxesQuery& leaf, size_t depth, std::stri
 
 }  // namespace
 
-Axis axis_of(const Axes& axes, const AxesQuery& leaf, std::string_view where) { return axis_below(axes, leaf, 0, where); }
+Axis axis_of(const LaneAxes& axes, const AxesQuery& leaf, std::string_view where) { return axis_below(axes, leaf, 0, where); }
 
-Axes listed(const std::vector<Axes>& axes, size_t count, std::string_view where, std::string_view what) {
-  if (axes.size() == 1) return each(std::vector<Axes>(count, axes[0]));
+LaneAxes listed(const std::vector<LaneAxes>& axes, size_t count, std::string_view where, std::string_view what) {
+  if (axes.size() == 1) return each(std::vector<LaneAxes>(count, axes[0]));
   if (axes.size() != count)
     fail(ErrorKind::structure, {.where = std::string(where), .expected = fmt::format("{} entries, one for each of the {}", count, what),
                                 .got = std::to_string(axes.size())});

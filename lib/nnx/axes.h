@@ -1,4 +1,4 @@
-// Axes say along which axis the leaves of an argument or result are mapped by vmap and scan.
+// LaneAxes say along which axis the leaves of an argument or result are mapped by vmap and scan.
 //
 //   vmap(f, {.in_axes = {0, no_axis}});                                   // one entry an argument; one alone is for all
 //   vmap(f, {.in_axes = {StateAxes{{of<Param>, 0}, {rest, no_axis}}}});   // by filter, the first match wins
@@ -30,17 +30,17 @@ inline constexpr Axis Carry{Axis::Form::carry};    // of scan: what one iteratio
 
 using StateAxes = std::vector<std::pair<Filter, Axis>>;
 
-struct Axes {
+struct LaneAxes {
   Axis all = 0;
   StateAxes by_filter = {};                        // instead of `all`
-  std::vector<Axes> elements = {};                 // instead of both: of a tuple, list or argument list
+  std::vector<LaneAxes> elements = {};                 // instead of both: of a tuple, list or argument list
 
-  Axes(int index) : all(index) {}
-  Axes(Axis axis) : all(axis) {}
-  Axes(StateAxes filters) : by_filter(std::move(filters)) {}
+  LaneAxes(int index) : all(index) {}
+  LaneAxes(Axis axis) : all(axis) {}
+  LaneAxes(StateAxes filters) : by_filter(std::move(filters)) {}
   bool is_carry() const { return by_filter.empty() && elements.empty() && all == Carry; }
 };
-Axes each(std::vector<Axes> elements);             // one entry for each element of a tuple or list
+LaneAxes each(std::vector<LaneAxes> elements);             // one entry for each element of a tuple or list
 
 namespace detail {
 
@@ -52,10 +52,10 @@ struct AxesQuery {
 };
 
 // The axis of one leaf. Throws ErrorKind::structure: "No axis found for path=...", or elements that are not there.
-Axis axis_of(const Axes& axes, const AxesQuery& leaf, std::string_view where);
+Axis axis_of(const LaneAxes& axes, const AxesQuery& leaf, std::string_view where);
 
 // The axes of an argument list or of a result with `count` elements: one entry is for all.
-Axes listed(const std::vector<Axes>& axes, size_t count, std::string_view where, std::string_view what);
+LaneAxes listed(const std::vector<LaneAxes>& axes, size_t count, std::string_view where, std::string_view what);
 
 // `axis` counted from the front in `rank` dimensions; throws ErrorKind::shape naming the leaf.
 int checked_axis(int axis, int rank, std::string_view where, const std::string& leaf);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "nnx/selective_visitor.h"
 #include "nnx/traced_call.h"
+#include "ops/elementwise.h"
 #include "transform/vjp.h"
 
 namespace nnx::detail {
@@ -42,7 +44,17 @@ std::vector<Differentiated> choose(std::span<const Roots> wrt, std::span<const F
   return chosen;
 }
 
+class GradientStopper final : public SelectiveVisitor {
+ public:
+  void array(FieldName, Array& a) override { a = stop_gradient(a); }
+};
+
 }  // namespace
+
+void stop_gradients(const Roots& roots) {
+  GradientStopper stopper;
+  roots(stopper);
+}
 
 std::vector<GradLeaves> run_value_and_grad(const LiftedCall& call, std::span<const Roots> wrt, std::span<const Filter> filters) {
   const Arguments arguments(call);

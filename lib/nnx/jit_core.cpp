@@ -173,8 +173,15 @@ void JitCore::Entry::record_structure(const LiftedCall& call, const Leaves& befo
 
 void JitCore::Entry::execute() {
   size_t next = 0;
-  for (Cell* cell : leaves.cells) inputs[next++] = cell->value.holder();
-  for (Array* array : leaves.arrays) inputs[next++] = array->holder();
+  for (size_t i = 0; i < leaves.cells.size(); ++i) {
+    Array& value = leaves.cells[i]->value;
+    if (!value.concrete()) [[unlikely]] fail_without_value(value, "jit: " + argument_text(leaves.cell_paths[i]));
+    inputs[next++] = value.holder();
+  }
+  for (size_t i = 0; i < leaves.arrays.size(); ++i) {
+    if (!leaves.arrays[i]->concrete()) [[unlikely]] fail_without_value(*leaves.arrays[i], "jit: " + argument_text(leaves.array_paths[i]));
+    inputs[next++] = leaves.arrays[i]->holder();
+  }
   for (size_t i = 0; i < leaves.numbers.size(); ++i) {
     *numbers[i]->as<float>() = static_cast<float>(leaves.numbers[i]->value());
     inputs[next++] = &numbers[i];

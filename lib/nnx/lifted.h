@@ -104,6 +104,13 @@ auto value_and_grad(F f, W... wrt) {
   };
 }
 
+// A copy of a tree of Arrays through which no gradient flows; objects in it stay the same.
+template <class T>
+T stop_gradient(T tree) requires(std::same_as<T, State> || detail::is_vector<T>::value || detail::is_map<T>::value || detail::is_tuple<T>::value) {
+  detail::stop_gradients([&](FieldVisitor& v) { detail::visit_field(v, "", tree); });
+  return tree;
+}
+
 // value_and_grad without the value.
 template <size_t... N, class F, std::same_as<Filter>... W>
 auto grad(F f, W... wrt) {

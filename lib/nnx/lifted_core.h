@@ -13,6 +13,7 @@ namespace nnx::detail {
 // The result object of a call whose type only the caller knows.
 struct ResultSlot {
   void* object = nullptr;
+  size_t elements = 0;                             // of a tuple or pair; 0 for everything else
   void (*visit)(void* object, FieldVisitor& visitor) = nullptr;
   std::shared_ptr<void> (*copy)(const void* object) = nullptr;
   void (*assign)(void* object, const void* prototype) = nullptr;
@@ -20,7 +21,9 @@ struct ResultSlot {
 
 template <class R>
 ResultSlot result_slot(R& result) {
-  return {.object = &result,
+  size_t elements = 0;
+  if constexpr (is_tuple<R>::value) elements = std::tuple_size_v<R>;
+  return {.object = &result, .elements = elements,
           .visit = [](void* object, FieldVisitor& v) { visit_field(v, "", *static_cast<R*>(object)); },
           .copy = [](const void* object) -> std::shared_ptr<void> { return std::make_shared<R>(*static_cast<const R*>(object)); },
           .assign = [](void* object, const void* prototype) { *static_cast<R*>(object) = *static_cast<const R*>(prototype); }};
@@ -33,6 +36,7 @@ struct LiftedCall {
   Roots arguments;
   std::function<void()> invoke;
   ResultSlot result;
+  size_t argument_count = 0;
 };
 
 // Calls `f` on `values` through `run`, which sees the call without its types.
@@ -43,11 +47,11 @@ auto lift(const F& f, std::tuple<A...>& values, const Run& run) {
   // std::ref: a std::function of a reference allocates nothing.
   if constexpr (std::is_void_v<Result>) {
     const auto invoke = [&] { std::apply(f, values); };
-    run(LiftedCall{roots, std::ref(invoke), no_result()});
+    run(LiftedCall{roots, std::ref(invoke), no_result(), sizeof...(A)});
   } else {
     Result result{};
     const auto invoke = [&] { result = std::apply(f, values); };
-    run(LiftedCall{roots, std::ref(invoke), result_slot(result)});
+    run(LiftedCall{roots, std::ref(invoke), result_slot(result), sizeof...(A)});
     return result;
   }
 }
@@ -67,6 +71,9 @@ class JitCore {
   const Entry* last_ = nullptr;
   std::string reason_;                         // of the last compilation
 };
+
+// Puts stop_gradient in front of every Array of the roots; Modules and Variables are left alone.
+void stop_gradients(const Roots& roots);
 
 // Gradients of one differentiated argument: of the Variables its filter chose, or of its Arrays.
 using GradLeaves = State;

@@ -1,14 +1,17 @@
 // The object layer in one include; the name the guide uses.
 #pragma once
 
+#include "nnx/eval_shape.h"
 #include "nnx/filter.h"
 #include "nnx/functional.h"
 #include "nnx/lifted.h"
 #include "nnx/module.h"
 #include "nnx/number.h"
 #include "nnx/rngs.h"
+#include "nnx/split_rngs.h"
 #include "nnx/state.h"
 #include "nnx/variable.h"
+#include "nnx/vmap.h"
 #include "ops/ops.h"
 #include "plan/plan.h"
 

@@ -26,13 +26,19 @@ class SignatureRecorder final : public FieldVisitor {
     cell.visit_epoch = epoch_;
     cell.visit_index = next_++;
     add({.form = Form::new_variable, .kind = cell.kind, .type = cell.value.type(), .key = name.key()});
+    expect_alive(cell.value, v.kind().name, argument_text(paths_.back()));
     leaves_.cells.push_back(&cell);
     leaves_.cell_paths.push_back(paths_.back());
   }
   void module(FieldName name, RefSlot slot) override {
     ModuleBase* m = slot.module();
     if (!m) return add({.form = Form::none, .key = name.key()});
-    if (m->visit_epoch == epoch_) return add({.form = Form::old_module, .index = m->visit_index, .key = name.key()});
+    if (m->visit_epoch == epoch_) {
+      add({.form = Form::old_module, .index = m->visit_index, .key = name.key()});
+      const auto at = std::ranges::find(leaves_.modules, m);
+      leaves_.module_aliases.emplace_back(paths_.back(), static_cast<size_t>(at - leaves_.modules.begin()));
+      return;
+    }
     m->visit_epoch = epoch_;
     m->visit_index = next_++;
     add({.form = Form::new_module, .kind = &m->type(), .key = name.key()});
@@ -44,6 +50,7 @@ class SignatureRecorder final : public FieldVisitor {
   }
   void array(FieldName name, Array& a) override {
     add({.form = Form::array, .type = a.type(), .key = name.key()});
+    expect_alive(a, "Array", argument_text(paths_.back()));
     leaves_.arrays.push_back(&a);
     leaves_.array_paths.push_back(paths_.back());
   }

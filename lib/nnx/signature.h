@@ -12,9 +12,10 @@ struct Leaves {
   std::vector<Array*> arrays;
   std::vector<Number*> numbers;
   std::vector<ModuleBase*> modules;
-  // Of record only: the first path of each from the roots down, and the later paths of cells.
+  // Of record only: the first path of each from the roots down, and the later paths of cells and modules.
   std::vector<Path> cell_paths, array_paths, number_paths, module_paths;
-  std::vector<std::pair<Path, size_t>> cell_aliases;
+  std::vector<std::pair<Path, size_t>> cell_aliases, module_aliases;
+  // Keeps the paths: what matches has the same.
   void clear() { cells.clear(), arrays.clear(), numbers.clear(), modules.clear(); }
 };
 

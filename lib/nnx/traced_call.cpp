@@ -57,11 +57,30 @@ std::vector<Type> Arguments::types() const {
   return types;
 }
 
+std::string Arguments::leaf_text(size_t leaf) const {
+  if (leaf < leaves.cells.size()) return argument_text(leaves.cell_paths[leaf]);
+  leaf -= leaves.cells.size();
+  if (leaf < leaves.arrays.size()) return argument_text(leaves.array_paths[leaf]);
+  return argument_text(leaves.number_paths[leaf - leaves.arrays.size()]);
+}
+
+Arrays captured_values(const std::vector<Capture>& captures) {
+  Arrays values;
+  for (const Capture& capture : captures)
+    values.push_back(capture.live ? Variable(std::static_pointer_cast<Cell>(capture.live)).get() : capture.array);
+  return values;
+}
+
 Arrays Arguments::with_captures(const std::vector<Capture>& captures) const {
   Arrays inputs = values;
-  for (const Capture& capture : captures)
-    inputs.push_back(capture.live ? Variable(std::static_pointer_cast<Cell>(capture.live)).get() : capture.array);
+  std::ranges::copy(captured_values(captures), std::back_inserter(inputs));
   return inputs;
+}
+
+void ArgumentStructure::restore() const {
+  rebuild(flat_.def, roots_, {.module = [&](int node) { return flat_.modules[static_cast<size_t>(node)]; },
+                              .variable = [&](int node) { return flat_.variables[static_cast<size_t>(node)]; },
+                              .array = {}});
 }
 
 TracedCall trace_call(const Arguments& arguments, const LiftedCall& call, std::span<const Type> types) {

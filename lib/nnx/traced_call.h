@@ -14,6 +14,7 @@
 #include "graph/trace.h"
 #include "nnx/lifted_core.h"
 #include "nnx/signature.h"
+#include "nnx/walk.h"
 
 namespace nnx::detail {
 
@@ -21,6 +22,7 @@ namespace nnx::detail {
 struct Arguments {
   explicit Arguments(const LiftedCall& call);
   std::vector<Type> types() const;                            // of cells, Arrays and Numbers
+  std::string leaf_text(size_t leaf) const;                   // for messages
   size_t size() const { return values.size(); }
   Arrays with_captures(const std::vector<Capture>& captures) const;   // the inputs of a traced Graph
 
@@ -38,6 +40,17 @@ struct Output {
   enum class Form : uint8_t { result, cell, array, new_cell } form;
   size_t index;
   bool changed = true;                                        // of cells and Arrays of the arguments
+};
+
+// The objects that arguments consist of, to be put back after a function that moved them.
+class ArgumentStructure {
+ public:
+  explicit ArgumentStructure(Roots arguments) : roots_(std::move(arguments)), flat_(flatten(roots_)) {}
+  void restore() const;
+
+ private:
+  Roots roots_;
+  Flattened flat_;
 };
 
 struct NewCell {
@@ -66,6 +79,9 @@ TracedCall trace_call(const Arguments& arguments, const LiftedCall& call, std::s
 // What the function did to the structure of its arguments, by paths below them: attributes that changed, objects that
 // were replaced, Numbers. Empty when it only changed values.
 std::vector<Difference> structure_changes(const Arguments& before, const TracedCall& traced);
+
+// The values of captures, read now.
+Arrays captured_values(const std::vector<Capture>& captures);
 
 // The outputs that the function gave or changed.
 std::vector<size_t> outputs_to_deliver(const TracedCall& traced);

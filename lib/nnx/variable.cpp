@@ -41,6 +41,7 @@ Variable::Variable(const VariableKind& kind, Array value, Metadata metadata) : c
 
 Array Variable::get() const {
   if (!cell_) fail(ErrorKind::structure, {.where = "Variable", .message = "an empty Variable was read"});
+  if (has_leaked(cell_->value)) fail_without_value(cell_->value, described(*cell_));
   // Reached under a trace without being an argument: read afresh at every run.
   if (cell_->level == 0 && cell_->value.concrete())
     if (Trace* outermost = Trace::outermost()) return outermost->live_input(cell_, cell_->value.type());

@@ -6,6 +6,8 @@
 #include <atomic>
 #include <utility>
 
+#include "graph/trace.h"
+
 namespace nnx {
 namespace {
 
@@ -113,6 +115,7 @@ class Flattener {
         out_.numbers.push_back(item.number);
         return {.key = item.key, .form = Form::number, .value = item.number->value()};
       case Item::Form::array:
+        expect_alive(*item.array, "Array", in_quotes(to_string(path)));
         out_.arrays.emplace_back(path, item.array);
         return {.key = item.key, .form = Form::array, .node = static_cast<int>(out_.arrays.size()) - 1};
       case Item::Form::variable: return {.key = item.key, .form = *item.variable ? Form::node : Form::none, .node = flatten_variable(item, path)};
@@ -140,6 +143,7 @@ class Flattener {
       out_.aliases.emplace_back(path, cell.visit_index);
       return cell.visit_index;
     }
+    expect_alive(cell.value, item.variable->kind().name, in_quotes(to_string(path)));
     const int node = add_node({.form = NodeDef::Form::variable, .kind = &item.variable->kind(), .metadata = cell.metadata, .tag = cell.tag}, path);
     cell.visit_epoch = epoch_;
     cell.visit_index = node;
@@ -231,6 +235,10 @@ class Builder final : public FieldVisitor {
 };
 
 }  // namespace
+
+void expect_alive(const Array& value, std::string_view kind, const std::string& path) {
+  if (has_leaked(value)) fail_without_value(value, fmt::format("{} {}", kind, path));
+}
 
 uint64_t next_visit_epoch() {
   static std::atomic<uint64_t> epoch{0};

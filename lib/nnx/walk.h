@@ -40,6 +40,9 @@ struct RebuildSource {
 void rebuild(const GraphDef& def, const Roots& roots, const RebuildSource& source);
 std::shared_ptr<ModuleBase> rebuild_module(const GraphDef& def, const RebuildSource& source);
 
+// Throws ErrorKind::structure for a value of a trace that has ended: the `kind` of what holds it, and its path.
+void expect_alive(const Array& value, std::string_view kind, const std::string& path);
+
 // Marks for walks that must know what they have seen without building a table: objects whose visit_epoch equals the
 // returned number have been seen. Walks of one object graph must not run on two threads at once.
 uint64_t next_visit_epoch();
