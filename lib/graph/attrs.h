@@ -38,6 +38,12 @@ template <class T> uint64_t attr_hash(const std::vector<T>& v) {
 bool attr_equal(const GraphRef& a, const GraphRef& b);
 bool attr_equal(double a, double b);   // bit for bit: NaN equals itself, 0 and -0 differ
 template <class T> bool attr_equal(const T& a, const T& b) { return a == b; }
+template <class T> bool attr_equal(const std::vector<T>& a, const std::vector<T>& b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i)
+    if (!attr_equal(a[i], b[i])) return false;
+  return true;
+}
 
 std::string attr_text(double v);
 std::string attr_text(const std::string& v);

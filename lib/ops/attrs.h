@@ -12,8 +12,9 @@
 //   contraction: dot_general; index: gather scatter_add
 // With an expansion: random_bits (RandomBitsAttrs) and the neural ops
 //   relu; gelu (GeluAttrs); softmax log_softmax (AxisAttrs); layer_norm, layer_norm_grad (NormAttrs);
-//   call (CallAttrs): a body Graph
 //   softmax_cross_entropy (logits, labels -> loss), softmax_cross_entropy_grad (logits, labels, ct -> dlogits)
+// With body Graphs (loop.h): scan (ScanAttrs) while_loop (WhileAttrs) switch (SwitchAttrs) remat (CallAttrs), and with an
+//   expansion call (CallAttrs) custom_vjp (CustomVjpAttrs). A body is not null, holds no guards and captures nothing.
 #pragma once
 
 #include <string>
@@ -125,10 +126,50 @@ struct NormAttrs {
   }
 };
 
-// call: the inputs of the body -> its outputs. The body must not be null.
+// call, remat: the inputs of the body -> its outputs.
 struct CallAttrs {
   GraphRef body;
   static void fields(auto& self, auto&& f) { f("body", self.body); }
+};
+
+// scan: (constants..., carries..., xs... [length, ...]) -> (carries..., ys... [length, ...]).
+//   body: (constants..., carries..., a slice of each xs...) -> (carries..., a slice of each ys...)
+struct ScanAttrs {
+  GraphRef body;
+  int64_t length = 0;
+  int constants = 0, carries = 0;   // how many; the other inputs are xs
+  bool reverse = false;             // from the last slice to the first
+  static void fields(auto& self, auto&& f) {
+    f("body", self.body); f("length", self.length); f("constants", self.constants); f("carries", self.carries);
+    f("reverse", self.reverse);
+  }
+};
+
+// while_loop: (condition constants..., body constants..., carries...) -> carries...
+//   condition: (condition constants..., carries...) -> bool[];  body: (body constants..., carries...) -> carries...
+struct WhileAttrs {
+  GraphRef condition, body;
+  int condition_constants = 0, body_constants = 0;
+  static void fields(auto& self, auto&& f) {
+    f("condition", self.condition); f("body", self.body); f("condition_constants", self.condition_constants);
+    f("body_constants", self.body_constants);
+  }
+};
+
+// switch: (index i32[], clamped into the range of the branches, operands...) -> the outputs of that branch.
+struct SwitchAttrs {
+  std::vector<GraphRef> branches;   // operands... -> outputs of the same types
+  static void fields(auto& self, auto&& f) { f("branches", self.branches); }
+};
+
+// custom_vjp: inputs -> outputs, with a gradient of its own.
+//   forward: inputs -> (outputs..., residuals...)
+//   backward: (residuals..., cotangents of the floating outputs...) -> cotangents of the floating inputs
+struct CustomVjpAttrs {
+  GraphRef body, forward, backward;
+  static void fields(auto& self, auto&& f) {
+    f("body", self.body); f("forward", self.forward); f("backward", self.backward);
+  }
 };
 
 }  // namespace nnx

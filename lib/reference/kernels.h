@@ -27,5 +27,6 @@ std::span<const Entry> shape_kernels();
 std::span<const Entry> contraction_kernels();
 std::span<const Entry> index_kernels();
 std::span<const Entry> random_kernels();
+std::span<const Entry> loop_kernels();
 
 }  // namespace nnx::reference

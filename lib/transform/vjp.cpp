@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/error.h"
 #include "ops/elementwise.h"
 #include "ops/shape.h"
+#include "transform/activity.h"
 #include "transform/replay.h"
 
 namespace nnx {
@@ -27,33 +30,28 @@ void check_request(const Graph& graph, const std::vector<int>& wrt, const std::v
 Value input_of(const Graph& graph, int i) { return graph.inputs[static_cast<size_t>(i)]; }
 Value output_of(const Graph& graph, int i) { return graph.outputs[static_cast<size_t>(i)]; }
 
-// A node is active when a gradient flows through it: it depends on an input of `wrt` and an output of `of` depends on
-// it, both along floating values only.
-std::vector<bool> active_nodes(const Graph& graph, const std::vector<int>& wrt, const std::vector<int>& of) {
-  const auto carries = [&](Value v) { return is_floating(graph.type(v).dtype); };
-  std::vector<bool> varies(graph.nodes.size(), false);
-  for (const int i : wrt) varies[input_of(graph, i).node] = true;
-  for (size_t i = 0; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.kind != NodeKind::op || !node.op->differentiable) continue;
-    for (const Value v : node.inputs) varies[i] = varies[i] || (varies[v.node] && carries(v));
-  }
-  std::vector<bool> active(graph.nodes.size(), false);
-  for (const int o : of) active[output_of(graph, o).node] = varies[output_of(graph, o).node];
-  for (size_t i = graph.nodes.size(); i-- > 0;)
-    if (active[i])
-      for (const Value v : graph.nodes[i].inputs)
-        if (varies[v.node] && carries(v)) active[v.node] = true;
-  return active;
+Flags flags_of(size_t count, const std::vector<int>& where) {
+  Flags flags(count, false);
+  for (const int i : where) flags[static_cast<size_t>(i)] = true;
+  return flags;
+}
+
+ValueFlags active_values(const Graph& graph, const std::vector<int>& wrt, const std::vector<int>& of) {
+  return active_values(graph, flags_of(graph.inputs.size(), wrt), flags_of(graph.outputs.size(), of));
+}
+
+bool is_active(const ValueFlags& active, uint32_t node) {
+  return std::ranges::find(active[node], true) != active[node].end();
 }
 
 // The Graph with every active op that has no vjp rule expanded until all have one, in a numbering of its own.
 Graph with_rules(const Graph& graph, const std::vector<int>& wrt, const std::vector<int>& of) {
   Graph g = renumbered(graph);
   for (;;) {
-    const std::vector<bool> active = active_nodes(g, wrt, of);
+    const ValueFlags active = active_values(g, wrt, of);
     const auto lacks_rule = [&](uint32_t i) {
-      return active[i] && g.nodes[i].kind == NodeKind::op && !g.nodes[i].op->vjp;
+      const Node& node = g.nodes[i];
+      return node.kind == NodeKind::op && is_active(active, i) && !node.op->vjp && !find_body_rule(*node.op);
     };
     bool complete = true;
     for (uint32_t i = 0; i < g.nodes.size(); ++i) {
@@ -89,23 +87,21 @@ class Cotangents {
   }
   const Array& at(Value v) const { return of_node_[v.node][v.out]; }
 
+  bool reached(uint32_t node) const {
+    return std::ranges::any_of(of_node_[node], [](const Array& ct) { return ct.defined(); });
+  }
+  const Arrays& of(uint32_t node) const { return of_node_[node]; }
+
   // Adds what node `i` passes on to its active inputs.
-  void pull_back(uint32_t i, const std::vector<bool>& active, const Replay& forward) {
+  void pass_on(uint32_t i, const ValueFlags& active, const Arrays& passed) {
     const Node& node = graph_.nodes[i];
-    bool reached = false;
-    for (const Array& ct : of_node_[i]) reached = reached || ct.defined();
-    if (!reached) return;
-    Arrays in;
-    for (const Value v : node.inputs) in.push_back(forward.at(v));
-    const Arrays passed =
-        node.op->vjp({.op = *node.op, .in = in, .out = forward.results[i], .ct = of_node_[i], .attrs = node.attrs});
     if (passed.size() != node.inputs.size())
       fail(ErrorKind::internal, {.where = std::string(node.op->name) + " vjp",
                                  .expected = fmt::format("{} cotangents", node.inputs.size()),
                                  .got = std::to_string(passed.size())});
     for (size_t k = 0; k < passed.size(); ++k) {
       const Type& type = graph_.type(node.inputs[k]);
-      if (!passed[k].defined() || !active[node.inputs[k].node] || !is_floating(type.dtype)) continue;
+      if (!passed[k].defined() || !active[node.inputs[k].node][node.inputs[k].out]) continue;
       if (passed[k].type() != type)
         fail(ErrorKind::internal, {.where = fmt::format("{} vjp: cotangent {}", node.op->name, k),
                                    .expected = type.to_string(),
@@ -124,19 +120,36 @@ class Cotangents {
 Graph vjp(const Graph& graph, const std::vector<int>& wrt, const std::vector<int>& of) {
   check_request(graph, wrt, of);
   const Graph g = with_rules(graph, wrt, of);
-  const std::vector<bool> active = active_nodes(g, wrt, of);
+  const ValueFlags active = active_values(g, wrt, of);
 
   TraceScope scope;
   Arrays inputs, seeds;
   for (const Type& type : g.input_types()) inputs.push_back(scope.input(type));
   for (const int o : of) seeds.push_back(scope.input(g.type(output_of(g, o))));
-  const Replay forward = replay(
-      g, inputs, [&](uint32_t i, std::span<const Array> in) { return emit(*g.nodes[i].op, g.nodes[i].attrs, in); });
+  std::vector<BodyVjp> bodies(g.nodes.size());   // of active nodes with bodies
+  const Replay forward = replay(g, inputs, [&](uint32_t i, std::span<const Array> in) {
+    const Node& node = g.nodes[i];
+    const BodyRule* rule = find_body_rule(*node.op);
+    if (!rule || !is_active(active, i)) return emit(*node.op, node.attrs, in);
+    Flags of_inputs;
+    for (const Value v : node.inputs) of_inputs.push_back(active[v.node][v.out]);
+    bodies[i] = rule->vjp(node, in, of_inputs, active[i]);
+    return bodies[i].outputs;
+  });
 
   Cotangents cotangents(g);
   for (size_t k = 0; k < of.size(); ++k) cotangents.add(output_of(g, of[k]), seeds[k]);
-  for (uint32_t i = static_cast<uint32_t>(g.nodes.size()); i-- > 0;)
-    if (active[i] && g.nodes[i].kind == NodeKind::op) cotangents.pull_back(i, active, forward);
+  for (uint32_t i = static_cast<uint32_t>(g.nodes.size()); i-- > 0;) {
+    const Node& node = g.nodes[i];
+    if (node.kind != NodeKind::op || !is_active(active, i) || !cotangents.reached(i)) continue;
+    const Arrays& ct = cotangents.of(i);
+    Arrays in;
+    for (const Value v : node.inputs) in.push_back(forward.at(v));
+    cotangents.pass_on(i, active,
+                       bodies[i].backward ? bodies[i].backward(ct)
+                                          : node.op->vjp({.op = *node.op, .in = in, .out = forward.results[i], .ct = ct,
+                                                          .attrs = node.attrs}));
+  }
 
   Arrays results = forward.outputs(g);
   for (const int i : wrt) {

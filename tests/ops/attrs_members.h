@@ -34,7 +34,7 @@ inline void change(GraphRef& v) {
   v = std::make_shared<const Graph>(std::move(changed));
 }
 template <class T> void change(std::vector<T>& v) {
-  if (v.empty()) v.push_back(1);
+  if (v.empty()) v.push_back(T());
   else change(v.back());
 }
 

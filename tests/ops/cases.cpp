@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <numeric>
 
 #include "ops/attrs.h"
@@ -312,20 +313,79 @@ void add_neural(std::vector<Row>& rows, DType real) {
   rows.push_back(loss_grad);
 }
 
-void add_loops(std::vector<Row>& rows, DType real) {
+GraphRef body_of(const std::vector<Type>& types, const std::function<Arrays(std::span<const Array>)>& body) {
+  return std::make_shared<const Graph>(trace(types, body).graph);
+}
+
+void add_bodies(std::vector<Row>& rows, DType real) {
   // A body with an input that stands twice, one that is unused, and two outputs.
-  const auto body = [&](Shape shape) {
-    const Type x{real, shape};
-    return std::make_shared<const Graph>(trace({x, x, x}, [](std::span<const Array> in) {
-                                           return Arrays{tanh(in[0]) * in[1], in[0] + in[0]};
-                                         }).graph);
-  };
-  Row call{.op = "call"};
+  Row call{.op = "call"}, remat{.op = "remat"};
   for (const Shape& shape : odd_shapes()) {
-    const Input x{{real, shape}};
-    call.samples.push_back(sample({x, x, x}, CallAttrs{body(shape)}));
+    const Type x{real, shape};
+    const CallAttrs attrs{body_of({x, x, x}, [](std::span<const Array> in) {
+      return Arrays{tanh(in[0]) * in[1], in[0] + in[0]};
+    })};
+    for (Row* row : {&call, &remat}) row->samples.push_back(sample({{x}, {x}, {x}}, attrs));
   }
   rows.push_back(call);
+  rows.push_back(remat);
+
+  // Branches that use different operands, and an index on both sides of their range.
+  Row choice{.op = "switch"};
+  for (const Shape& shape : {Shape{}, Shape{3, 5}, Shape{0, 3}}) {
+    const Type x{real, shape};
+    const SwitchAttrs attrs{{body_of({x, x}, [](std::span<const Array> in) { return Arrays{in[0] * in[1], in[1]}; }),
+                             body_of({x, x}, [](std::span<const Array> in) { return Arrays{sin(in[0]), in[0]}; }),
+                             body_of({x, x}, [](std::span<const Array> in) { return Arrays{in[1] + 1.0, in[1]}; })}};
+    for (const double index : {-3.0, 0.0, 1.0, 7.0})
+      choice.samples.push_back(sample({{{i32, {}}, index, index}, {x}, {x}}, attrs));
+    choice.samples.push_back(sample({{{i32, {}}, -1, 3}, {x}, {x}}, attrs));
+  }
+  rows.push_back(choice);
+
+  // The true gradient, by what the forward keeps.
+  Row custom{.op = "custom_vjp"};
+  for (const Shape& shape : {Shape{}, Shape{3, 5}}) {
+    const Type x{real, shape}, n{i32, {}};
+    const CustomVjpAttrs attrs{
+        body_of({x, n}, [](std::span<const Array> in) { return Arrays{sin(in[0]), in[1]}; }),
+        body_of({x, n}, [](std::span<const Array> in) { return Arrays{sin(in[0]), in[1], cos(in[0])}; }),
+        body_of({x, x}, [](std::span<const Array> in) { return Arrays{in[0] * in[1]}; })};
+    custom.samples.push_back(sample({{x}, {n, 0, 9}}, attrs));
+  }
+  rows.push_back(custom);
+}
+
+void add_loops(std::vector<Row>& rows, DType real) {
+  // A weight that is used in every round, a key that the mask is drawn from, a state that goes round, a count, a sequence.
+  const Type w{real, {3, 3}}, key{u32, {2}}, state{real, {3}}, count{i32, {}}, slice{real, {3}};
+  const GraphRef body = body_of({w, key, state, count, slice}, [&](std::span<const Array> in) {
+    const Array mask = cast(random::bernoulli(random::fold_in(in[1], in[3]), 0.5, {3}), in[0].dtype());
+    const Array next = tanh(matmul(in[2], in[0]) + in[4]);
+    return Arrays{next * mask + in[2] * 0.5, in[3] + 1.0, sum(next * in[4]), in[3]};
+  });
+  Row scan{.op = "scan"};
+  for (const int64_t length : {0, 1, 2, 7})
+    for (const bool reverse : {false, true})
+      scan.samples.push_back(sample({{w}, {key, 0, word_max}, {state}, {count, 0, 9}, {{real, {length, 3}}}},
+                                    ScanAttrs{body, length, 2, 2, reverse}));
+  // Without constants, without carries, without xs.
+  const GraphRef alone = body_of({slice}, [](std::span<const Array> in) { return Arrays{in[0] * in[0]}; });
+  scan.samples.push_back(sample({{slice}}, ScanAttrs{alone, 4, 0, 1, false}));
+  scan.samples.push_back(sample({{{real, {4, 3}}}}, ScanAttrs{alone, 4, 0, 0, true}));
+  scan.samples.push_back(sample({{slice}}, ScanAttrs{alone, 4, 1, 0, false}));
+  rows.push_back(scan);
+
+  // Doubling until a bound; the floating state has no gradient, so none may be asked for.
+  Row loop{.op = "while_loop"};
+  const Type bound{i32, {}}, n{i32, {}}, flag{boolean, {2}};
+  const GraphRef condition = body_of({bound, n, flag}, [](std::span<const Array> in) { return Arrays{less(in[1], in[0])}; });
+  const GraphRef step = body_of({{real, {}}, n, flag}, [](std::span<const Array> in) {
+    return Arrays{in[1] + 1.0 + cast(greater(in[0], 0), i32), bitwise_not(in[2])};
+  });
+  for (const double last : {0.0, 1.0, 9.0})
+    loop.samples.push_back(sample({{bound, 0, last}, {{real, {}}}, {n, 0, 3}, flags({2})}, WhileAttrs{condition, step, 1, 1}));
+  rows.push_back(loop);
 }
 
 }  // namespace
@@ -333,7 +393,7 @@ void add_loops(std::vector<Row>& rows, DType real) {
 std::vector<Row> rows(DType real) {
   std::vector<Row> all;
   for (const auto add : {add_arithmetic, add_functions, add_logic, add_casts, add_reductions, add_orders, add_making,
-                         add_moving, add_contraction, add_index, add_neural, add_loops})
+                         add_moving, add_contraction, add_index, add_neural, add_bodies, add_loops})
     add(all, real);
   return all;
 }
