@@ -35,6 +35,9 @@ Flags forward_nodes(const Graph& graph, size_t inputs, size_t outputs) {
   return forward;
 }
 
+// Sources so small that anything made of them costs less to compute again: what a dropout mask is drawn from.
+constexpr size_t a_key_and_a_count = 16;
+
 // By node and output: what has to be kept so that the value can be had again: itself, or what it is computed from.
 using Sources = std::vector<std::vector<std::set<Value>>>;
 
@@ -50,7 +53,7 @@ Sources find_sources(const Graph& graph, const std::set<Value>& at_hand) {
       const size_t own = node.types[out].bytes();
       bool again = node.kind == NodeKind::constant || at_hand.contains({i, out});
       if (node.kind == NodeKind::op && is_cheap(*node.op))
-        again = below.empty() || bytes < own || (bytes == own && is_view(*node.op));
+        again = bytes <= a_key_and_a_count || bytes < own || (bytes == own && is_view(*node.op));
       sources[i].push_back(again ? below : std::set<Value>{{i, out}});
     }
   }

@@ -4,7 +4,7 @@
 // to the backward half. What that reads of the forward half is, value by value,
 // - read again, when it is an input that is at hand on the way back as well, or a constant;
 // - computed again, when elementwise, shape and random ops make it of less bytes than it has (of what is at hand: of
-//   none): a dropout mask comes from its key again, and a broadcast or a transpose from what is under it;
+//   none), or of very few: a dropout mask comes from its key again, and a broadcast or a transpose from what is under it;
 // - kept, otherwise: it becomes one more output of the forward half.
 #pragma once
 
