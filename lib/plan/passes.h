@@ -1,6 +1,6 @@
 // The passes from a Graph to a Plan: pure functions, one file each, in the order in which compile() applies them.
 //
-//   Graph g = simplify(expand(linearize(graph)));
+//   Graph g = simplify(trim(expand(linearize(graph))));
 //   Bound bound = bind(layout(g), aliases, options.alias);
 //   Schedule steps = schedule(bound, fuse(bound, options.fuse));
 //
@@ -23,6 +23,10 @@ Graph linearize(const Graph& graph);
 // ---- expand.cpp: ops without a kernel for their types replaced by their expansion; guards replaced by bool scalars
 // (all of is_finite), guards of integers dropped. Throws ErrorKind::internal for an op that nothing can run.
 Graph expand(const Graph& graph);
+
+// ---- trim.cpp: loops, switches and remats without the results that nothing reads (a gradient nobody asked for, a carry
+// that only feeds itself) and without the inputs that what is left of their bodies does not read; bodies likewise.
+Graph trim(const Graph& graph);
 
 // ---- simplify.cpp: constants folded, identities removed; every rewrite keeps each result bit for bit.
 Graph simplify(const Graph& graph);

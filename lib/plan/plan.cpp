@@ -225,7 +225,7 @@ void add_totals(PlanReport& report, const Plan::Impl& plan, const Graph& graph) 
 
 std::shared_ptr<Plan> Plan::compile(const Graph& graph, const std::vector<Alias>& aliases, const PlanOptions& options) {
   const int threads = options.threads > 0 ? options.threads : kernels::max_threads();
-  const Bound bound = bind(layout(simplify(expand(linearize(graph)))), aliases, options.alias);
+  const Bound bound = bind(layout(simplify(trim(expand(linearize(graph))))), aliases, options.alias);
   const Schedule order = schedule(bound, fuse(bound, options.fuse));
   std::vector<Step> steps;
   for (const Group& group : order.groups) steps.push_back(make_step(bound, group, threads));
