@@ -78,7 +78,7 @@ TEST_CASE("a batch of operands leaves a switch one switch; a batch of indices se
   const Graph g = graph_of({{DType::i32, {}}, f64({}), f64({})}, [&](Span in) {
     return switch_case(in[0], branches, in.subspan(1));
   });
-  const Batched operands = vmap_where(g, {false, true, false}, 2, {false, false});
+  const Batched operands = batch(g, {false, true, false}, 2);
   CHECK(count_ops(operands.graph, "switch") == 1);
   CHECK(operands.outputs == std::vector<bool>{true, false});
   const Graph indices = vmap(g, {true, false, true}, 3);
@@ -127,7 +127,7 @@ TEST_CASE("examples of a batch leave a while loop when they are done") {
   const Arrays one = reference::evaluate(g, Arrays{scalar(1.0), scalar(0.5), scalar(9.0), scalar<int32_t>(0), scalar(7.0)});
   CHECK(one[0].item<double>() == 0.5625);
   CHECK(one[1].item<int32_t>() == 4);
-  const Batched batched = vmap_where(g, {false, false, true, false, false}, 3, {false, false, false});
+  const Batched batched = batch(g, {false, false, true, false, false}, 3);
   CHECK(batched.outputs == std::vector<bool>{true, true, true});
   const Arrays many = reference::evaluate(
       batched.graph, Arrays{scalar(1.0), scalar(0.5), array<double>({9, 0.5, 3}, {3}), scalar<int32_t>(0), scalar(7.0)});
@@ -141,7 +141,7 @@ TEST_CASE("examples of a batch leave a while loop when they are done") {
 TEST_CASE("a batch that the condition does not read leaves the number of rounds alone") {
   const Graph g = halving();
   // The kept value alone is batched: the loop stays one of scalars, with one batched carry.
-  const Batched batched = vmap_where(g, {false, false, false, false, true}, 3, {false, false, false});
+  const Batched batched = batch(g, {false, false, false, false, true}, 3);
   CHECK(batched.outputs == std::vector<bool>{false, false, true});
   const Arrays results = reference::evaluate(
       batched.graph, Arrays{scalar(1.0), scalar(0.5), scalar(9.0), scalar<int32_t>(0), array<double>({1, 2, 3}, {3})});

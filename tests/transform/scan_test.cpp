@@ -245,7 +245,7 @@ TEST_CASE("a batch goes around what it does not reach") {
     const ScanResult r = scan(layer, in.first(1), in.subspan(1, 2), in.subspan(3), 4);
     return Arrays{r.carries[0], r.carries[1], r.ys[0]};
   });
-  const Batched batched = vmap_where(g, {false, false, false, true}, 2, {false, false, false});
+  const Batched batched = batch(g, {false, false, false, true}, 2);
   CHECK(batched.outputs == std::vector<bool>{false, true, false});
   CHECK(batched.graph.output_types() == std::vector<Type>{f64({}), f64({2}), f64({4})});
   // A carry that becomes batched in a later round only: the first feeds the second, which feeds the third.
@@ -255,7 +255,7 @@ TEST_CASE("a batch goes around what it does not reach") {
   const Graph later = graph_of({f64({}), f64({}), f64({}), f64({4})}, [&](Span in) {
     return scan(chain, {}, in.first(3), in.subspan(3), 4).carries;
   });
-  CHECK(vmap_where(later, {false, false, false, true}, 2, {false, false, false}).outputs ==
+  CHECK(batch(later, {false, false, false, true}, 2).outputs ==
         std::vector<bool>{true, true, true});
 }
 
