@@ -22,6 +22,7 @@ void add_layers(CLI::App& app, Action& action);
 void add_inspect(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
+void add_sweep(CLI::App& app, Action& action, const std::vector<std::string>& argv);
 
 // The options that name a config: --config, --overlay and key=value arguments.
 struct ConfigOptions {

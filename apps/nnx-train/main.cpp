@@ -43,6 +43,15 @@ std::vector<std::string> with_command(const CLI::App& app, std::vector<std::stri
   return arguments;
 }
 
+// `sweep SPEC` is `sweep start SPEC`.
+std::vector<std::string> with_sweep_verb(const CLI::App& app, std::vector<std::string> arguments) {
+  if (arguments[0] != "sweep" || (arguments.size() > 1 && (arguments[1] == "-h" || arguments[1] == "--help"))) return arguments;
+  const auto verbs = app.get_subcommand("sweep")->get_subcommands([](const CLI::App*) { return true; });
+  const bool given = arguments.size() > 1 && std::ranges::any_of(verbs, [&](const CLI::App* verb) { return verb->get_name() == arguments[1]; });
+  if (!given) arguments.insert(arguments.begin() + 1, "start");
+  return arguments;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("nnx-train trains neural networks described in YAML, on the CPU.", "nnx-train");
   app.set_version_flag("--version", std::string("nnx-train ") + version);
@@ -56,11 +65,12 @@ int run(int argc, char** argv) {
   add_inspect(app, action);
   add_plan(app, action);
   add_bench(app, action);
+  add_sweep(app, action, {argv, argv + argc});
   if (argc < 2) {
     std::fputs(app.help().c_str(), stderr);
     return exit_code(ErrorKind::usage);
   }
-  std::vector<std::string> arguments = with_command(app, {argv + 1, argv + argc});
+  std::vector<std::string> arguments = with_sweep_verb(app, with_command(app, {argv + 1, argv + argc}));
   std::reverse(arguments.begin(), arguments.end());  // as CLI11 takes them
   try {
     app.parse(std::move(arguments));
