@@ -8,7 +8,6 @@ void run_eval_shape(const LiftedCall& call) {
   const Arguments arguments(call);
   const ArgumentStructure structure(call.arguments);
   const TracedCall traced = trace_call(arguments, call, arguments.types());
-  if (!structure_changes(arguments, traced).empty()) structure.restore();
   for (const Output& output : traced.outputs) {
     const bool is_new = output.form == Output::Form::result || output.form == Output::Form::new_cell;
     const auto o = static_cast<size_t>(&output - traced.outputs.data());

@@ -1,13 +1,17 @@
 // The object layer in one include; the name the guide uses.
 #pragma once
 
+#include "nnx/control_flow.h"
+#include "nnx/custom_vjp.h"
 #include "nnx/eval_shape.h"
 #include "nnx/filter.h"
 #include "nnx/functional.h"
 #include "nnx/lifted.h"
 #include "nnx/module.h"
 #include "nnx/number.h"
+#include "nnx/remat.h"
 #include "nnx/rngs.h"
+#include "nnx/scan.h"
 #include "nnx/split_rngs.h"
 #include "nnx/state.h"
 #include "nnx/variable.h"

@@ -42,15 +42,20 @@ struct Output {
   bool changed = true;                                        // of cells and Arrays of the arguments
 };
 
-// The objects that arguments consist of, to be put back after a function that moved them.
+// The objects that arguments consist of. What a function made of them is undone at the end of the scope unless kept.
 class ArgumentStructure {
  public:
   explicit ArgumentStructure(Roots arguments) : roots_(std::move(arguments)), flat_(flatten(roots_)) {}
+  ~ArgumentStructure() { if (!kept_) restore(); }
+  ArgumentStructure(const ArgumentStructure&) = delete;
+  ArgumentStructure& operator=(const ArgumentStructure&) = delete;
   void restore() const;
+  void keep() { kept_ = true; }
 
  private:
   Roots roots_;
   Flattened flat_;
+  bool kept_ = false;
 };
 
 struct NewCell {

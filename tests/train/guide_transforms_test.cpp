@@ -1,0 +1,84 @@
+// The two cells of the guide that transform the MLP: the train step, and the scan over layers.
+#include <doctest/doctest.h>
+
+#include "nn/batch_norm.h"
+#include "nn/dropout.h"
+#include "nn/linear.h"
+#include "nnx/nnx.h"
+#include "optim/optim.h"
+#include "optim/optimizer.h"
+
+using namespace nnx;
+
+namespace {
+
+struct MLP : Module<MLP, Layer> {
+  Ref<Linear> linear1, linear2;
+  Ref<Dropout> dropout;
+  Ref<BatchNorm> bn;
+  MLP() = default;
+  MLP(int64_t din, int64_t dmid, int64_t dout, Rngs& rngs) {
+    linear1 = make<Linear>(din, dmid, rngs);
+    dropout = make<Dropout>(0.1, rngs);
+    bn = make<BatchNorm>(dmid, rngs);
+    linear2 = make<Linear>(dmid, dout, rngs);
+  }
+  Array operator()(const Array& x) override { return linear2(gelu(dropout(bn(linear1(x))))); }
+  static void fields(auto& self, auto&& f) {
+    f("linear1", self.linear1);
+    f("dropout", self.dropout);
+    f("bn", self.bn);
+    f("linear2", self.linear2);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("guide: train_step") {
+  Rngs rngs(0);
+  auto model = make<MLP>(2, 16, 10, rngs);
+  auto optimizer = make<Optimizer>(model, optim::adam(1e-3));   // reference sharing
+
+  auto train_step = jit([](Ref<MLP> m, Ref<Optimizer> o, Array inputs, Array targets) {
+    auto loss_fn = [&](Ref<MLP> inner) {
+      const Array y_pred = inner(inputs);
+      return mean(square(y_pred - targets));
+    };
+    auto [value, grads] = value_and_grad(loss_fn)(m);
+    o->update(grads);
+    return value;
+  });
+
+  const Array x = ones({5, 2}), y = ones({5, 10});
+  const std::vector<float> kernel = model->linear1->kernel.get().to_vector<float>();
+  const Array loss = train_step(model, optimizer, x, y);
+  CHECK(loss.rank() == 0);
+  CHECK(optimizer->step.get().item<uint32_t>() == 1);
+  CHECK(model->dropout->rngs->count.get().item<uint32_t>() == 1);
+  CHECK(model->bn->mean.get().to_vector<float>() != std::vector<float>(16, 0.0f));
+  CHECK(model->linear1->kernel.get().to_vector<float>() != kernel);
+  CHECK(optimizer->model == model);
+  for (int i = 0; i < 20; ++i) train_step(model, optimizer, x, y);
+  CHECK(train_step(model, optimizer, x, y).item<float>() < loss.item<float>());
+  CHECK(train_step.entries() == 1);
+}
+
+TEST_CASE("guide: scan over layers") {
+  auto create_model = vmap([](Ref<Rngs> rngs) { return make<MLP>(10, 32, 10, *rngs); }, {.axis_size = 5});
+  auto rngs = make<Rngs>(0);
+  auto model = create_model(rngs);
+
+  auto forward = scan([](Array carry, Ref<MLP> layer) { return layer(carry); });
+
+  const Array x = ones({3, 10});
+  const Array y = forward(x, model);
+  CHECK(y.shape() == Shape{3, 10});
+  CHECK(model->linear1->kernel.shape() == Shape{5, 10, 32});
+  CHECK(model->bn->mean.shape() == Shape{5, 32});
+  CHECK(model->dropout->rngs->key.shape() == Shape{5, 2});
+  CHECK(model->dropout->rngs->count.get().to_vector<uint32_t>() == std::vector<uint32_t>(5, 1));
+  CHECK(rngs->stream("default")->count.get().item<uint32_t>() == 1);
+  // The statistics of every layer are its own.
+  const std::vector<float> means = model->bn->mean.get().to_vector<float>();
+  CHECK(std::vector(means.begin(), means.begin() + 32) != std::vector(means.begin() + 32, means.begin() + 64));
+}
