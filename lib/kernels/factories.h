@@ -16,7 +16,7 @@ KernelPtr make_dot_kernel(const OpCall& call);       // dot_general
 KernelPtr make_movement_kernel(const OpCall& call);  // broadcast_in_dim reshape transpose slice pad concatenate reverse
 KernelPtr make_index_kernel(const OpCall& call);     // gather scatter_add
 KernelPtr make_scan_kernel(const OpCall& call);      // cumsum sort argmax argmin
-KernelPtr make_random_kernel(const OpCall& call);    // threefry2x32
+KernelPtr make_random_kernel(const OpCall& call);    // threefry2x32, random_bits of many keys
 KernelPtr make_row_kernel(const OpCall& call);  // softmax log_softmax softmax_cross_entropy(_grad) layer_norm(_grad)
 
 // to[sum of index * to_strides] = from[sum of index * from_strides] for a space of `dims`, elements of `element` bytes.

@@ -3,19 +3,15 @@
 namespace nnx::kernels {
 
 void fill_cells(const ProgramOutput& o, void* cells, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) {
-    if (o.as_double) {
-      static_cast<double*>(cells)[i] = o.identity;
-    } else if (o.dtype == DType::f32) {
-      static_cast<float*>(cells)[i] = static_cast<float>(o.identity);
-    } else if (o.dtype == DType::i32) {
-      static_cast<int32_t*>(cells)[i] = static_cast<int32_t>(o.identity);
-    } else if (o.dtype == DType::u32) {
-      static_cast<uint32_t*>(cells)[i] = static_cast<uint32_t>(o.identity);
-    } else {
-      static_cast<uint8_t*>(cells)[i] = o.identity != 0;
-    }
-  }
+  const auto fill = [&](auto* typed) {
+    using T = std::remove_pointer_t<decltype(typed)>;
+    std::fill_n(static_cast<T*>(cells), n, static_cast<T>(o.identity));
+  };
+  if (o.as_double) fill(static_cast<double*>(nullptr));
+  else if (o.dtype == DType::f32) fill(static_cast<float*>(nullptr));
+  else if (o.dtype == DType::i32) fill(static_cast<int32_t*>(nullptr));
+  else if (o.dtype == DType::u32) fill(static_cast<uint32_t*>(nullptr));
+  else std::fill_n(static_cast<uint8_t*>(cells), n, static_cast<uint8_t>(o.identity != 0));
 }
 
 // Partial results are combined in order of threads.
@@ -38,6 +34,12 @@ void finish_cells(const LoopProgram& p, const ProgramOutput& o, std::byte* scrat
   }
   for_each_run(o.kept, o.kept_strides, begin, end - begin, [&](int64_t offset, int64_t position, int64_t count) {
     const int64_t stride = o.kept_strides.back();
+    if (o.as_double && stride == 1) {
+      auto* to = static_cast<float*>(result) + offset;
+      const auto* sums = reinterpret_cast<const double*>(first) + begin + position;
+      for (int64_t i = 0; i < count; ++i) to[i] = static_cast<float>(sums[i]);
+      return;
+    }
     for (int64_t i = 0; i < count; ++i) {
       void* to = at(result, offset + i * stride, static_cast<int64_t>(size_of(o.dtype)));
       const std::byte* cell = first + (begin + position + i) * o.cell_bytes;

@@ -17,7 +17,10 @@ void choose_tile(LoopProgram& p, int64_t wish) {
     p.period = w.period <= longest_tile ? std::max(p.period, w.period) : p.period;
   };
   for (const ProgramInput& in : p.inputs) note(in.walk);
-  for (const ProgramOutput& o : p.outputs) note(o.cell);
+  for (const ProgramOutput& o : p.outputs) {
+    note(o.cell);
+    if (o.row > 0 && o.row <= longest_tile) p.period = std::max(p.period, o.row);  // tiles of whole rows
+  }
   if (p.period == 0) return;
   for (int64_t t = p.period; t <= longest_tile; t += p.period) {
     if (t == p.period || (t <= std::max(wish, p.period) && (t % 16 == 0 || p.tile % 16 != 0))) p.tile = t;

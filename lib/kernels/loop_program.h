@@ -70,6 +70,8 @@ struct ProgramOutput {
   bool as_double = false;
   double identity = 0;
   Walk cell;                                // of the dense cells
+  int64_t row = 0;                          // not 0: the block is groups of rows of this length, whose sums a group of
+  std::vector<int64_t> groups, group_cells;  // cells takes: the sizes of the block with a group as one, and its strides
   std::vector<int64_t> kept, kept_strides;  // sizes of the cells' dimensions, and the output's strides there
   int64_t cells = 1;
   int cell_bytes = 4;

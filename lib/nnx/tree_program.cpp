@@ -55,14 +55,29 @@ std::string ops_text(const StepReport& step) {
   return ops.empty() || ops == step.kernel ? "" : "  " + ops;
 }
 
+TreeNode step_of(const StepReport& step, size_t index);
+
+// The plan of a body, below the step that runs it.
+TreeNode body_of(const BodyReport& body) {
+  const std::string times = body.iterations < 0 ? "until it ends" : counted(static_cast<size_t>(body.iterations), "time");
+  TreeNode out{.form = TreeNode::Form::operation,
+               .path = {Key(body.name)},
+               .type = counted(body.plan->steps.size(), "step"),
+               .detail = "run " + times};
+  for (size_t i = 0; i < body.plan->steps.size(); ++i) out.children.push_back(step_of(body.plan->steps[i], i));
+  return out;
+}
+
 TreeNode step_of(const StepReport& step, size_t index) {
-  return {.form = TreeNode::Form::operation,
+  TreeNode out{.form = TreeNode::Form::operation,
           .path = {Key(static_cast<int64_t>(index))},
           .type = step.kernel,
           .detail = fmt::format("{}{}  {}  {}{}{}{}", step.result, ops_text(step), size_text(step.bytes),
                                 flops_text(step.flops),
                                 step.threads > 1 ? fmt::format("  {} threads", step.threads) : "",
                                 step.aliased ? "  in place" : "", step.fallback ? "  REFERENCE KERNEL" : "")};
+  for (const BodyReport& body : step.bodies) out.children.push_back(body_of(body));
+  return out;
 }
 
 TreeNode line_of(std::string name, std::string type, std::string detail = {}) {
@@ -89,14 +104,11 @@ TreeNode tree_of(const Graph& graph) {
 TreeNode tree_of(const Plan& plan) {
   const PlanReport& report = plan.report();
   TreeNode root{.form = TreeNode::Form::program, .type = "Plan"};
-  size_t fallbacks = 0;
-  for (size_t i = 0; i < report.steps.size(); ++i) {
-    root.children.push_back(step_of(report.steps[i], i));
-    fallbacks += report.steps[i].fallback;
-  }
+  for (size_t i = 0; i < report.steps.size(); ++i) root.children.push_back(step_of(report.steps[i], i));
   root.detail = fmt::format("{}, up to {}, {}, {} moved, {} on reference kernels",
                             counted(report.steps.size(), "step"),
-                            counted(static_cast<size_t>(report.threads), "thread"), flops_text(report.flops), size_text(report.bytes), fallbacks);
+                            counted(static_cast<size_t>(report.threads), "thread"), flops_text(report.flops), size_text(report.bytes),
+                            report.fallbacks);
   root.children.push_back(line_of("arena", byte_text(report.arena_bytes),
                                   fmt::format("alive at once {}", byte_text(report.live_bytes))));
   root.children.push_back(line_of("constants", byte_text(report.constant_bytes)));

@@ -13,7 +13,8 @@ namespace {
 // relation; vertex 0 is the guards.
 class Binder {
  public:
-  explicit Binder(Graph graph) : result_{.graph = std::move(graph)} {
+  Binder(Graph graph, bool in_place, bool share)
+      : result_{.graph = std::move(graph)}, in_place_(in_place), share_(share) {
     const Graph& g = result_.graph;
     result_.views = Views(g);
     successors_.resize(g.nodes.size() + 1);
@@ -23,7 +24,8 @@ class Binder {
     result_.outputs.resize(g.outputs.size());
   }
 
-  void alias(const Alias& a, bool in_place) {
+  // Whether the alias was kept; one that is not kept still has no place.
+  bool alias(const Alias& a) {
     const Graph& g = result_.graph;
     const auto output = static_cast<size_t>(a.output);
     const Value value = g.outputs[output];
@@ -31,25 +33,30 @@ class Binder {
     const uint32_t input = g.inputs[static_cast<size_t>(a.input)].node;
     if (root.node == input && result_.views.is_whole(value)) {
       result_.outputs[output] = {OutputKind::unchanged, root, a.input};
-      return;
+      return true;
     }
     const bool computed = g.nodes[root.node].kind == NodeKind::op;
-    if (in_place && computed && result_.views.is_whole(value) && !claimed_.contains(root) && can_write(root, input)) {
+    if (in_place_ && computed && result_.views.is_whole(value) && !claimed_.contains(root) && can_write(root, input)) {
       write(output, root, a.input);
-      return;
+      return true;
     }
+    if (!share_) return false;
     // The copy has no reader, so writing it last closes no cycle; a copy of an input is read out first.
-    const Value source = computed ? value : copy(value, !in_place);
-    write(output, copy(source, !in_place), a.input);
+    const Value source = computed ? value : copy(value, !in_place_);
+    write(output, copy(source, !in_place_), a.input);
     result_.copied.push_back(fmt::format("output {} to input {} ({})", a.output, a.input, g.type(value).to_string()));
+    return true;
   }
+
+  size_t outputs() const { return result_.outputs.size(); }
 
   void place(size_t output) {
     const Graph& g = result_.graph;
     const Value value = g.outputs[output], root = root_of(value);
     const NodeKind kind = g.nodes[root.node].kind;
     OutputBinding binding{.kind = OutputKind::computed, .root = root};
-    if (!result_.views.is_whole(value)) {
+    const bool beside = kind != NodeKind::op || claimed_.contains(root);  // not computed here, but lies somewhere
+    if (!result_.views.is_whole(value) || (beside && !share_)) {
       binding.root = copy(value, false);
     } else if (kind == NodeKind::constant) {
       binding.kind = OutputKind::constant;
@@ -145,6 +152,7 @@ class Binder {
   }
 
   Bound result_;
+  bool in_place_, share_;
   std::vector<std::vector<size_t>> successors_;
   std::map<uint32_t, std::vector<uint32_t>> readers_;  // of a root: the nodes that compute from it
   std::map<uint32_t, int> input_index_;
@@ -165,16 +173,13 @@ void check_aliases(const Graph& graph, const std::vector<Alias>& aliases) {
 
 }  // namespace
 
-Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place) {
+Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place, bool share) {
   check_aliases(graph, aliases);
-  Binder binder(graph);
-  std::vector<bool> aliased(graph.outputs.size());
-  for (const Alias& a : aliases) {
-    binder.alias(a, in_place);
-    aliased[static_cast<size_t>(a.output)] = true;
-  }
-  for (size_t o = 0; o < aliased.size(); ++o)
-    if (!aliased[o]) binder.place(o);
+  Binder binder(std::move(graph), in_place, share);
+  std::vector<bool> placed(binder.outputs());
+  for (const Alias& a : aliases) placed[static_cast<size_t>(a.output)] = binder.alias(a);
+  for (size_t o = 0; o < binder.outputs(); ++o)
+    if (!placed[o]) binder.place(o);
   return binder.finish();
 }
 

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
+#include "plan/bodies.h"
 #include "plan/kernel_choice.h"
 #include "plan/passes.h"
 #include "plan/rebuild.h"
@@ -11,7 +12,7 @@ namespace nnx::plan {
 namespace {
 
 bool needs_expansion(const Graph& graph, const Node& node) {
-  if (node.kind != NodeKind::op || is_view_op(*node.op) || node.op == &copy_op) return false;
+  if (node.kind != NodeKind::op || is_view_op(*node.op) || node.op == &copy_op || runs_body(*node.op)) return false;
   if (has_native_kernel(*node.op, node.attrs, input_types(graph, node), node.types)) return false;
   if (node.op->expand) return true;
   fail(ErrorKind::internal,

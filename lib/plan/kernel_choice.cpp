@@ -92,7 +92,7 @@ std::vector<Type> input_types(const Graph& graph, const Node& node) {
 
 bool is_instruction(const OpDef& op, std::span<const Type> in, std::span<const Type> out) {
   if (out.size() != 1 || op.family == Family::reduce) return false;
-  // A draw of one key; several keys at once are the expansion's.
+  // A draw of one key; several keys at once have a kernel of their own.
   if (op.name == "random_bits" && in[0].shape.rank() != 1) return false;
   return kernels::can_fuse(op.name, dtypes_of(in), out[0].dtype);
 }

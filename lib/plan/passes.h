@@ -65,7 +65,9 @@ struct Bound {
   std::vector<Order> order = {};         // readers of an aliased input before its writer
   std::vector<std::string> copied = {};  // aliases that cost a copy, as text
 };
-Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place);
+// `share`: outputs may be inputs, constants or other outputs; an alias that cannot be kept costs a copy. Without it every
+// output is written on its own, and such an alias is dropped: its output is computed beside its input.
+Bound bind(Graph graph, const std::vector<Alias>& aliases, bool in_place, bool share = true);
 
 // ---- fuse.cpp: which nodes run in one step.
 enum class GroupKind { loop, matmul, kernel };

@@ -4,6 +4,7 @@
 //   plan->run({&state_buffer, &x_buffer}, outputs);
 //
 // - run() walks an array of steps: no allocation of ours, no lookup, no graph.
+// - A node with a body (scan, while_loop, switch, remat) is one step, which runs a plan of its body in the same arena.
 // - An aliased output is written into its input's Buffer. When somebody else still holds that Buffer (use_count > 1) a
 // new
 //   one is made for the result and put into the caller's holder: what others hold never changes.
@@ -14,6 +15,7 @@
 // A Plan is not thread-safe; several may run at once.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,7 +35,18 @@ struct PlanOptions {
   bool alias = true;  // off: aliased outputs are computed aside and copied, for tests
 };
 
-// One step as it is reported.
+struct PlanReport;
+
+// A body Graph that a step runs, as a plan of its own. `iterations`: how often a run of the step runs it, or -1 when only
+// the run itself knows.
+struct BodyReport {
+  std::string name;  // "body", "condition", "branch 0"
+  int64_t iterations = 1;
+  std::shared_ptr<const PlanReport> plan;  // equal bodies share theirs
+};
+
+// One step as it is reported. Figures of a step with bodies count every iteration (a loop of unknown length counts as
+// one), and the dearest of several branches.
 struct StepReport {
   std::string kernel;
   std::vector<std::string> ops;  // the graph nodes it stands for
@@ -42,16 +55,18 @@ struct StepReport {
   int threads = 1;
   bool fallback = false;  // a reference kernel
   bool aliased = false;   // writes state in place
+  std::vector<BodyReport> bodies = {};
 };
 
 struct PlanReport {
   std::vector<StepReport> steps;
-  size_t arena_bytes = 0;  // temporaries
+  size_t arena_bytes = 0;  // temporaries, those of bodies included
   size_t live_bytes = 0;   // the largest sum of temporaries alive at once
   size_t constant_bytes = 0, input_bytes = 0, output_bytes = 0;
   double flops = 0, bytes = 0;
   std::vector<std::string> copied_aliases;
   int threads = 1;
+  size_t fallbacks = 0;  // steps on reference kernels, those of bodies included
 };
 
 class Plan {

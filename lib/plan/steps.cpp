@@ -43,9 +43,21 @@ Step matmul_step(const Bound& bound, const Group& group, int threads) {
   return step;
 }
 
-Step node_step(const Bound& bound, const Group& group, int threads) {
+Step body_step(const Bound& bound, const Group& group, Bodies& bodies) {
+  const Node& node = bound.graph.nodes[group.nodes[0]];
+  BodyKernel made = make_body_kernel(node, bodies);
+  Step step;
+  step.kernel = std::move(made.kernel);
+  step.report.bodies = std::move(made.bodies);
+  for (const Value v : node.inputs) step.arguments.push_back(argument(bound, bound.views.at(bound.graph, v)));
+  for (const Value v : group.outputs) step.arguments.push_back({v, 0});
+  return step;
+}
+
+Step node_step(const Bound& bound, const Group& group, Bodies& bodies) {
   const Graph& graph = bound.graph;
   const Node& node = graph.nodes[group.nodes[0]];
+  if (runs_body(*node.op)) return body_step(bound, group, bodies);
   std::vector<View> views;
   int64_t elements = 0;
   for (const Value v : node.inputs) {
@@ -54,7 +66,7 @@ Step node_step(const Bound& bound, const Group& group, int threads) {
   }
   for (const Type& t : node.types) elements = std::max(elements, t.size());
   Step step;
-  NodeKernel chosen = make_node_kernel(graph, node, views, loop_threads(elements, threads));
+  NodeKernel chosen = make_node_kernel(graph, node, views, loop_threads(elements, bodies.options().threads));
   step.kernel = std::move(chosen.kernel);
   step.report.fallback = chosen.fallback;
   for (const View& view : views) step.arguments.push_back(argument(bound, view));
@@ -64,10 +76,11 @@ Step node_step(const Bound& bound, const Group& group, int threads) {
 
 }  // namespace
 
-Step make_step(const Bound& bound, const Group& group, int threads) {
+Step make_step(const Bound& bound, const Group& group, Bodies& bodies) {
+  const int threads = bodies.options().threads;
   Step step = group.kind == GroupKind::loop     ? loop_step(bound, group, threads)
               : group.kind == GroupKind::matmul ? matmul_step(bound, group, threads)
-                                                : node_step(bound, group, threads);
+                                                : node_step(bound, group, bodies);
   StepReport& report = step.report;
   report.kernel = step.kernel->name();
   for (const uint32_t n : group.nodes) report.ops.emplace_back(bound.graph.nodes[n].op->name);

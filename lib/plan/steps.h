@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/kernel.h"
+#include "plan/bodies.h"
 #include "plan/passes.h"
 
 namespace nnx::plan {
@@ -18,6 +19,6 @@ struct Step {
   StepReport report;
 };
 
-Step make_step(const Bound& bound, const Group& group, int threads);
+Step make_step(const Bound& bound, const Group& group, Bodies& bodies);
 
 }  // namespace nnx::plan

@@ -148,7 +148,7 @@ BenchResult bench(Setup& setup, const BenchOptions& options) {
   time_blocks(bench, options, peak, result);
 
   const PlanReport& report = bench.step().plan()->report();
-  for (const StepReport& step : report.steps) result.fallback_steps += step.fallback;
+  result.fallback_steps = static_cast<int64_t>(report.fallbacks);
   result.plan_steps = static_cast<int64_t>(report.steps.size());
   result.arena_bytes = static_cast<int64_t>(report.arena_bytes);
   result.live_bytes = static_cast<int64_t>(report.live_bytes);

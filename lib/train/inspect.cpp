@@ -135,6 +135,34 @@ json to_json(const TableRow& row) {
   return out;
 }
 
+json plan_json(const PlanReport& report) {
+  json steps = json::array();
+  for (const StepReport& s : report.steps) {
+    json bodies = json::array();
+    for (const BodyReport& body : s.bodies)
+      bodies.push_back({{"name", body.name}, {"iterations", body.iterations}, {"plan", plan_json(*body.plan)}});
+    steps.push_back({{"kernel", s.kernel},
+                     {"ops", s.ops},
+                     {"result", s.result},
+                     {"flops", s.flops},
+                     {"bytes", s.bytes},
+                     {"threads", s.threads},
+                     {"fallback", s.fallback},
+                     {"in_place", s.aliased},
+                     {"bodies", std::move(bodies)}});
+  }
+  return {{"steps", std::move(steps)},
+          {"threads", report.threads},
+          {"flops", report.flops},
+          {"bytes", report.bytes},
+          {"arena_bytes", report.arena_bytes},
+          {"live_bytes", report.live_bytes},
+          {"constant_bytes", report.constant_bytes},
+          {"input_bytes", report.input_bytes},
+          {"output_bytes", report.output_bytes},
+          {"copied_aliases", report.copied_aliases}};
+}
+
 }  // namespace
 
 Inspection inspect(const fs::path& run, const std::string& step) {
@@ -196,29 +224,7 @@ std::string to_html(const Inspection& in) {
   return page.to_string();
 }
 
-std::string to_json(const PlanReport& report) {
-  json steps = json::array();
-  for (const StepReport& s : report.steps)
-    steps.push_back({{"kernel", s.kernel},
-                     {"ops", s.ops},
-                     {"result", s.result},
-                     {"flops", s.flops},
-                     {"bytes", s.bytes},
-                     {"threads", s.threads},
-                     {"fallback", s.fallback},
-                     {"in_place", s.aliased}});
-  return json{{"steps", std::move(steps)},
-              {"threads", report.threads},
-              {"flops", report.flops},
-              {"bytes", report.bytes},
-              {"arena_bytes", report.arena_bytes},
-              {"live_bytes", report.live_bytes},
-              {"constant_bytes", report.constant_bytes},
-              {"input_bytes", report.input_bytes},
-              {"output_bytes", report.output_bytes},
-              {"copied_aliases", report.copied_aliases}}
-      .dump(1);
-}
+std::string to_json(const PlanReport& report) { return plan_json(report).dump(1); }
 
 TrainSource source_of_run(const fs::path& run, std::vector<std::string> arguments) {
   stored_config(run);  // says whether this is a run at all

@@ -186,11 +186,28 @@ template <class T, class Op> inline void tile_reduce(VF c, Op op) {  // -> T; n 
 template <class T, class Stored, class Op> constexpr VectorEntry tile(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { tile_reduce<Stored>(c, Op{}); }};
 }
-// out (double) += in (float), for sums that are kept in double between blocks
+// out (double) += `rows` rows of n floats, for sums that are kept in double between blocks
 inline void flush_sum(VF c) {
+  constexpr int64_t together = 64;  // rows summed in float
   const float* p = static_cast<const float*>(c.in[0]);
   double* out = static_cast<double*>(c.out);
-  for (int64_t i = 0; i < c.n; ++i) out[i] += static_cast<double>(p[i]);
+  if (c.rows == 1) {
+    for (int64_t i = 0; i < c.n; ++i) out[i] += static_cast<double>(p[i]);
+    return;
+  }
+  for (int64_t first = 0; first < c.rows; first += together) {
+    const int64_t last = c.rows - first < together ? c.rows : first + together;
+    for (int64_t i = 0; i < c.n; i += lanes) {
+      const int64_t left = c.n - i < lanes ? c.n - i : lanes;
+      F sum = {};
+      if (left == lanes) {
+        for (int64_t r = first; r < last; ++r) sum += load(p + r * c.n + i);
+      } else {
+        for (int64_t r = first; r < last; ++r) sum += load_upto(p + r * c.n + i, left);
+      }
+      for (int64_t lane = 0; lane < left; ++lane) out[i + lane] += static_cast<double>(sum[lane]);
+    }
+  }
 }
 
 // ---- random bits: threefry2x32, 20 rounds, of the 64-bit element index (base/threefry.h has the scalar form)
@@ -220,11 +237,22 @@ inline void threefry_rounds(U (&x0)[threefry_vectors], U (&x1)[threefry_vectors]
 inline void random_bits(VF c) {
   const uint32_t* key = static_cast<const uint32_t*>(c.in[0]);
   uint32_t* out = static_cast<uint32_t*>(c.out);
+  // Within 2^32 positions the high word does not change (positions behind the last count too: they are computed).
+  const uint64_t last = c.index + static_cast<uint64_t>(c.n + threefry_vectors * lanes) * c.index_step;
+  const bool carries = c.index >> 32 != last >> 32;
+  U steps = {};
+  for (int lane = 0; lane < lanes; ++lane) steps[lane] = static_cast<uint32_t>(lane) * static_cast<uint32_t>(c.index_step);
   for (int64_t i = 0; i < c.n; i += threefry_vectors * lanes) {
     U x0[threefry_vectors], x1[threefry_vectors];
     for (int v = 0; v < threefry_vectors; ++v) {
+      const uint64_t first = c.index + static_cast<uint64_t>(i + v * lanes) * c.index_step;
+      if (!carries) {
+        x0[v] = splat<uint32_t>(static_cast<uint32_t>(first >> 32));
+        x1[v] = steps + static_cast<uint32_t>(first);
+        continue;
+      }
       for (int lane = 0; lane < lanes; ++lane) {
-        const uint64_t index = c.index + static_cast<uint64_t>(i + v * lanes + lane) * c.index_step;
+        const uint64_t index = first + static_cast<uint64_t>(lane) * c.index_step;
         x0[v][lane] = static_cast<uint32_t>(index >> 32);
         x1[v][lane] = static_cast<uint32_t>(index);
       }

@@ -24,6 +24,7 @@ struct VectorCall {
   int64_t n = 0;
   uint64_t index = 0, index_step = 0;  // iota and random_bits: element i has index + i * index_step
   double value = 0;                    // fill
+  int64_t rows = 1;                    // flush_sum
 };
 using VectorFn = void (*)(const VectorCall&);
 
