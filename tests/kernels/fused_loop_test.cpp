@@ -229,6 +229,15 @@ TEST_CASE("reductions over mixed axes, transposed and padded layouts") {
               .outputs = {{0, {10, 2, 0}, Reduce::sum}}});
 }
 
+TEST_CASE("sums over a middle axis: whole rows of any length, few and many") {
+  for (const int64_t rows : {1, 5, 64, 65, 300})
+    for (const int64_t cols : {3, 10, 16, 33})
+      check_loop({.dims = {9, rows, cols},
+                  .inputs = {{DType::f32, {rows * cols, cols, 1}}, {DType::f32, {cols, 0, 1}}},
+                  .code = {{"mul", {0, 1}}},
+                  .outputs = {{2, {cols, 0, 1}, Reduce::sum}, {2, {0, 0, 1}, Reduce::sum}, {0, {1, 0, 0}, Reduce::sum}}});
+}
+
 TEST_CASE("an index counts elements wherever they are") {
   for (const int64_t cols : {5, 64, 200}) {
     check_loop({.dims = {9, cols},
