@@ -1,4 +1,7 @@
 // The explicit lists of built-in schedules and optimizers, with their options.
+#include <fmt/format.h>
+
+#include "config/selector_text.h"
 #include "optim/optim.h"
 
 namespace nnx {
@@ -66,10 +69,22 @@ optim::Schedules make_schedules() {
 }
 
 // ---- optimizers: the options that all have stand around their own
+struct GroupOptions {
+  ConfigNode select, learning_rate;
+  std::optional<double> weight_decay;
+  bool frozen = false;
+  static void fields(auto& self, auto&& f) {
+    f("select", self.select, Field{.help = "the parameters of the group; the first group that matches wins, ... takes all others"}.must());
+    f("learning_rate", self.learning_rate, Field{.help = "their own; null: that of the optimizer"});
+    f("weight_decay", self.weight_decay, Field{.help = "their own, where the optimizer has one; null: that of the optimizer"}.at_least(0));
+    f("frozen", self.frozen, Field{.help = "they are not trained: no gradient and no state"});
+  }
+};
 struct CommonOptions {
   ConfigNode learning_rate;
   std::optional<double> clip_by_global_norm;
-  std::string wrt = "Param";
+  ConfigNode wrt{"Param"};
+  std::vector<std::pair<std::string, GroupOptions>> groups;
 };
 
 void first_fields(auto& self, auto&& f) {
@@ -79,7 +94,8 @@ void first_fields(auto& self, auto&& f) {
 void last_fields(auto& self, auto&& f) {
   f("clip_by_global_norm", self.clip_by_global_norm,
     Field{.help = "largest norm of all gradients together; null: any"}.above(0));
-  f("wrt", self.wrt, Field{.help = "filter of what is trained; gradients are computed for nothing else"});
+  f("wrt", self.wrt, Field{.help = "selector of what is trained; gradients are computed for nothing else"});
+  f("groups", self.groups, Field{.help = "parameters that are trained in another way, by names of your own"});
 }
 void adam_fields(auto& self, auto&& f) {
   f("b1", self.b1, Field{.help = "decay of the mean of gradients"}.at_least(0).below(1));
@@ -107,12 +123,12 @@ struct AdamOptions : CommonOptions {
 };
 struct AdamWOptions : CommonOptions {
   double b1 = 0.9, b2 = 0.999, eps = 1e-8, weight_decay = 1e-4;
-  std::string mask = "...";
+  ConfigNode mask{"..."};
   static void fields(auto& self, auto&& f) {
     first_fields(self, f);
     adam_fields(self, f);
     f("weight_decay", self.weight_decay, Field{.help = "part of a parameter that is added to its update"}.at_least(0));
-    f("mask", self.mask, Field{.help = "filter of the parameters that decay, such as path:**.kernel"});
+    f("mask", self.mask, Field{.help = "selector of the parameters that decay, such as path:**.kernel"});
     last_fields(self, f);
   }
 };
@@ -130,23 +146,67 @@ optim::LearningRate learning_rate(const ConfigNode& node, Diagnostics& diagnosti
 }
 
 // Names the key whose text is not a filter.
-Filter filter_of(const char* key, const std::string& text) {
+Filter filter_of(const char* key, const ConfigNode& node, Diagnostics& diagnostics) {
   try {
-    return parse_filter(text);
-  } catch (const Error& error) {
+    return parse_filter(selector_text(node, diagnostics));
+  } catch (const ConfigError&) { throw; } catch (const Error& error) {
     ErrorParts parts = error.parts();
     parts.where = key;
     fail(error.kind(), std::move(parts));
   }
 }
 
-// `chain` makes the transformation from options and learning rate.
+// The options as one group has them: clipping is of all gradients together, so before the groups.
+template <class Options>
+Options options_of(const Options& all, const GroupOptions& group, const char* name, Diagnostics& diagnostics) {
+  Options own = all;
+  own.clip_by_global_norm.reset();
+  if constexpr (requires { own.weight_decay; }) {
+    own.weight_decay = group.weight_decay.value_or(all.weight_decay);
+  } else if (group.weight_decay) {
+    diagnostics.report(group.select, {.message = fmt::format("weight_decay: {} has none", name), .hint = "adamw has"});
+    diagnostics.throw_if_any();
+  }
+  return own;
+}
+
+// What a config says is trained, and how.
+struct Training {
+  Filter wrt;
+  optim::Partition::Groups groups = {};
+};
+
+// `chain` makes the transformation from options, diagnostics and learning rate.
+template <class Options, class F>
+Training training_of(const char* name, const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps, F chain) {
+  // A look at the model makes its types known by name.
+  const bool some_frozen = !state(model, frozen()).empty();
+  Training out{.wrt = filter_of("wrt", o.wrt, d)};
+  if (some_frozen) out.wrt = out.wrt && !frozen();
+  std::optional<Filter> earlier;
+  for (const auto& [key, group] : o.groups) {
+    const Filter mine = filter_of("groups", group.select, d);
+    if (group.frozen) out.wrt = out.wrt && !(earlier ? mine && !*earlier : mine);
+    else {
+      const ConfigNode& rate = group.learning_rate.is_null() ? o.learning_rate : group.learning_rate;
+      out.groups.push_back({key, mine, chain(options_of(o, group, name, d), d, learning_rate(rate, d, total_steps))});
+    }
+    earlier = earlier ? *earlier || mine : mine;
+  }
+  return out;
+}
+
 template <class Options, class F> void add(Optimizers& list, const char* name, const char* help, F chain) {
-  list.add<Options>(name, help,
-                    [chain](const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps) {
-                      return make<Optimizer>(model, chain(o, learning_rate(o.learning_rate, d, total_steps)),
-                                             filter_of("wrt", o.wrt));
-                    });
+  list.add<Options>(
+      name, help, [name, chain](const Options& o, Diagnostics& d, const Ref<ModuleBase>& model, int64_t total_steps) {
+        const Training training = training_of(name, o, d, model, total_steps, chain);
+        if (training.groups.empty())
+          return make<Optimizer>(model, chain(o, d, learning_rate(o.learning_rate, d, total_steps)), training.wrt);
+        Ref<optim::Transformation> tx = make<optim::Partition>(training.groups);
+        if (o.clip_by_global_norm)
+          tx = make<optim::Chain>(optim::Chain::Parts{{"clip", make<optim::ClipByGlobalNorm>(*o.clip_by_global_norm)}, {"groups", tx}});
+        return make<Optimizer>(model, tx, training.wrt);
+      });
 }
 
 Optimizers make_optimizers() {
@@ -154,22 +214,22 @@ Optimizers make_optimizers() {
   for (const VariableKind* kind : {&Param::static_kind(), &LoRAParam::static_kind()}) register_kind(*kind);
   Optimizers list("optimizer");
   add<SgdOptions>(
-      list, "sgd", "gradient descent, with momentum if asked", [](const SgdOptions& o, const LearningRate& rate) {
+      list, "sgd", "gradient descent, with momentum if asked", [](const SgdOptions& o, Diagnostics&, const LearningRate& rate) {
         return optim::sgd(
             rate, {.momentum = o.momentum, .nesterov = o.nesterov, .clip_by_global_norm = o.clip_by_global_norm});
       });
   add<AdamOptions>(list, "adam", "steps by the mean of gradients over the root of their mean square",
-                   [](const AdamOptions& o, const LearningRate& rate) {
+                   [](const AdamOptions& o, Diagnostics&, const LearningRate& rate) {
                      return optim::adam(
                          rate, {.b1 = o.b1, .b2 = o.b2, .eps = o.eps, .clip_by_global_norm = o.clip_by_global_norm});
                    });
   add<AdamWOptions>(list, "adamw", "adam with weight decay beside it",
-                    [](const AdamWOptions& o, const LearningRate& rate) {
+                    [](const AdamWOptions& o, Diagnostics& d, const LearningRate& rate) {
                       return optim::adamw(rate, {.b1 = o.b1,
                                                  .b2 = o.b2,
                                                  .eps = o.eps,
                                                  .weight_decay = o.weight_decay,
-                                                 .mask = filter_of("mask", o.mask),
+                                                 .mask = filter_of("mask", o.mask, d),
                                                  .clip_by_global_norm = o.clip_by_global_norm});
                     });
   return list;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "optim/optimizer.h"
+#include "optim/partition.h"
 
 namespace nnx::optim {
 

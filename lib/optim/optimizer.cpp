@@ -1,5 +1,7 @@
 #include "optim/optimizer.h"
 
+#include "optim/partition.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -52,6 +54,21 @@ void expect_gradients(const State& grads, const State& params) {
                                   .hint = "its gradient may be of another model"});
 }
 
+// The part that scales by a learning rate; of groups, that of the first one.
+optim::ScaleByLearningRate* first_rate(optim::Transformation& tx) {
+  const std::vector<Ref<optim::Transformation>>* parts = nullptr;
+  if (auto* chain = dynamic_cast<optim::Chain*>(&tx)) parts = &chain->parts();
+  if (auto* groups = dynamic_cast<optim::Partition*>(&tx)) parts = &groups->parts();
+  if (!parts) {
+    for (const Visited& v : iterate_of(tx))
+      if (auto* found = dynamic_cast<optim::ScaleByLearningRate*>(v.module.get())) return found;
+    return nullptr;
+  }
+  for (const Ref<optim::Transformation>& part : *parts)
+    if (auto* found = first_rate(*part)) return found;
+  return nullptr;
+}
+
 }  // namespace
 
 Optimizer::Optimizer(Ref<ModuleBase> trained_model, Ref<optim::Transformation> transformation, const Filter& filter)
@@ -81,8 +98,7 @@ State Optimizer::update(const State& grads) {
 }
 
 optim::ScaleByLearningRate& Optimizer::rate_part() const {
-  for (const Visited& v : iterate(tx))
-    if (auto* part = dynamic_cast<optim::ScaleByLearningRate*>(v.module.get())) return *part;
+  if (auto* part = first_rate(*tx)) return *part;
   fail(ErrorKind::structure,
        {.where = "optimizer", .expected = "a transformation that scales by a learning rate", .got = tx->type().name});
 }

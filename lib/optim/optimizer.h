@@ -25,7 +25,7 @@ class Optimizer : public Module<Optimizer> {
 
   Filter wrt() const { return wrt_.get(); }
   State parameters() const;  // what is trained, by paths of the model
-  // The rate of the next update, f32 scalar; throws ErrorKind::structure when `tx` has no part that scales by one.
+  // The rate of the next update (of the first group), f32 scalar; throws ErrorKind::structure when `tx` has no part that scales by one.
   Array learning_rate() const;
   void set_learning_rate(double value);  // of a constant one; compiled steps need not be compiled again
 

@@ -2,17 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 
 namespace nnx::optim {
 namespace {
-
-bool is_name(const std::string& text) {
-  const auto fits = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  return !text.empty() && std::ranges::all_of(text, fits) && !(text[0] >= '0' && text[0] <= '9') && text != "names";
-}
 
 State scaled(const State& updates, const Array& factor) {
   return updates.map([&](const Path&, const Array& u) { return u * scalar_like(factor, u); });
@@ -26,36 +18,13 @@ Array bias_correction(const Array& decay, const Array& count) {
 }  // namespace
 
 // ---- Chain
-Chain::Chain(const Parts& named) {
-  for (const auto& [name, part] : named) {
-    if (!is_name(name) || std::ranges::find(part_names_, name) != part_names_.end())
-      fail(ErrorKind::structure,
-           {.where = "Chain", .expected = "names of letters, digits and _, each once", .got = in_quotes(name)});
-    names_ += (names_.empty() ? "" : " ") + name;
-    part_names_.push_back(name);
-    parts_.push_back(part);
-  }
-  split_names_ = names_;
-}
-
-void Chain::take_names() {
-  part_names_.clear();
-  for (size_t start = 0; start < names_.size();) {
-    const size_t end = std::min(names_.find(' ', start), names_.size());
-    part_names_.push_back(names_.substr(start, end - start));
-    start = end + 1;
-  }
-  parts_.resize(part_names_.size());
-  split_names_ = names_;
-}
-
 void Chain::init(const State& params) {
-  for (const Ref<Transformation>& part : parts_) part->init(params);
+  for (const Ref<Transformation>& part : parts()) part->init(params);
 }
 
 State Chain::update(const State& updates, const State& params) {
   State current = updates;
-  for (const Ref<Transformation>& part : parts_) current = part->update(current, params);
+  for (const Ref<Transformation>& part : parts()) current = part->update(current, params);
   return current;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "optim/moments.h"
+#include "optim/named_parts.h"
 #include "optim/schedules.h"
 #include "optim/stored_filter.h"
 #include "optim/transformation.h"
@@ -18,25 +19,17 @@ namespace nnx::optim {
 class Chain : public Module<Chain, Transformation> {
  public:
   static constexpr std::string_view type_name = "optim.Chain";
-  using Parts = std::vector<std::pair<std::string, Ref<Transformation>>>;
+  using Parts = NamedParts::List;
   Chain() = default;
   // Throws ErrorKind::structure for a name that is empty, taken, or not made of letters, digits and `_`.
-  explicit Chain(const Parts& named);
+  explicit Chain(const Parts& named) : parts_("Chain", named) {}
   void init(const State& params) override;
   State update(const State& updates, const State& params) override;
-  static void fields(auto& self, auto&& f) {
-    f("names", self.names_);  // first: what follows depends on it when an object is made from a GraphDef
-    if (self.split_names_ != self.names_) self.take_names();
-    for (size_t i = 0; i < self.parts_.size(); ++i) f(self.part_names_[i], self.parts_[i]);
-  }
-  const std::vector<Ref<Transformation>>& parts() const { return parts_; }
+  static void fields(auto& self, auto&& f) { self.parts_.visit(f); }
+  const std::vector<Ref<Transformation>>& parts() const { return parts_.parts(); }
 
  private:
-  void take_names();
-  std::string names_;        // "clip adam learning_rate"
-  std::string split_names_;  // the names_ that part_names_ came from
-  std::vector<std::string> part_names_;
-  std::vector<Ref<Transformation>> parts_;
+  NamedParts parts_;
 };
 
 // Optax's trace: t <- g + decay t; the update is t, or with nesterov g + decay t.
