@@ -13,6 +13,7 @@ BatchNorm::BatchNorm(const BatchNormOptions& o, Rngs& rngs)
 Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running) {
   if (x.rank() == 0 || x.dim(-1) != num_features)
     fail(ErrorKind::shape, {.where = "BatchNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
+  if (!override_running && is_frozen(mean.metadata())) return (*this)(x, true);
   const Array gain = scale ? scale.get() : Array(), shift = bias ? bias.get() : Array();
   if (override_running.value_or(use_running_average)) return batch_norm(x, mean, var, gain, shift, epsilon);
   const Arrays batch = moments(x);

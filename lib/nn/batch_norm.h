@@ -20,7 +20,7 @@ struct BatchNormOptions {
 };
 
 // Training: statistics of the batch over all axes but the last; running = momentum * running + (1 - momentum) * batch,
-// without gradient. Evaluation: the running statistics.
+// without gradient. Evaluation, and while the statistics are frozen: the running statistics.
 class BatchNorm : public Module<BatchNorm, Layer> {
  public:
   BatchNorm() = default;

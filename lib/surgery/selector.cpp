@@ -1,0 +1,159 @@
+#include "surgery/selector.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/selector_text.h"
+#include "nn/layer.h"
+
+namespace nnx {
+namespace {
+
+constexpr size_t listed = 24;   // in a message
+
+// `Linear` as `type:Linear`: a layer is known by its name before any model has one.
+ConfigNode with_types(const ConfigNode& node) {
+  if (node.is_scalar()) {
+    const bool type = !node.text().empty() && node.text()[0] >= 'A' && node.text()[0] <= 'Z' && !find_kind(node.text()) &&
+                      layers().find(node.text());
+    return type ? ConfigNode::scalar("type:" + node.text(), false, node.origin(), node.path()) : node;
+  }
+  if (node.is_sequence()) {
+    std::vector<ConfigNode> items;
+    for (const ConfigNode& item : node.items()) items.push_back(with_types(item));
+    return ConfigNode::sequence(std::move(items), node.origin(), node.path());
+  }
+  if (!node.is_map()) return node;
+  std::vector<ConfigNode::Entry> entries;
+  for (const ConfigNode::Entry& entry : node.entries()) {
+    const bool selectors = entry.key == "all" || entry.key == "any" || entry.key == "not";
+    entries.push_back({entry.key, entry.origin, selectors ? with_types(entry.value) : entry.value});
+  }
+  return ConfigNode::map(std::move(entries), node.origin(), node.path());
+}
+
+Filter parse_at(const ConfigNode& node, const std::string& text, Diagnostics& diagnostics) {
+  try {
+    return parse_filter(text);
+  } catch (const Error& error) {
+    ErrorParts parts = error.parts();
+    diagnostics.report(node, std::move(parts));
+    diagnostics.throw_if_any();
+    throw;
+  }
+}
+
+class PartReader {
+ public:
+  PartReader(Diagnostics& diagnostics, std::vector<Selector::Part>& out) : diagnostics_(diagnostics), out_(out) {}
+  void read(const ConfigNode& node, bool excluded) {
+    for (const ConfigNode& item : node.items()) read(item, excluded);
+    for (const ConfigNode::Entry& entry : node.entries()) {
+      if (entry.key == "all" || entry.key == "any") read(entry.value, excluded);
+      else if (entry.key == "not") read(entry.value, !excluded);
+      else for (const ConfigNode& word : words(entry.value)) add(word, one(entry, word), excluded);
+    }
+    if (node.is_scalar()) add(node, node.text(), excluded);
+  }
+
+ private:
+  static std::vector<ConfigNode> words(const ConfigNode& node) {
+    return node.is_sequence() ? node.items() : std::vector<ConfigNode>{node};
+  }
+  static std::string one(const ConfigNode::Entry& entry, const ConfigNode& word) {
+    return entry.key == "kind" ? word.text() : entry.key + ":" + word.text();
+  }
+  void add(const ConfigNode& node, const std::string& text, bool excluded) {
+    out_.push_back({node, text, parse_at(node, text, diagnostics_), excluded});
+  }
+
+  Diagnostics& diagnostics_;
+  std::vector<Selector::Part>& out_;
+};
+
+bool matches(const Filter& filter, const ModulePlace& place, const Path& path) {
+  static const std::string none;
+  return filter.matches({path, module_kind(), none, nullptr, &place.module->type()});
+}
+bool matches(const Filter& filter, const VariablePlace& place, const Path& path) {
+  const Variable& v = place.variable;
+  return filter.matches({path, v.kind(), v.tag(), &v.metadata(), place.holder});
+}
+
+template <class Place> bool matches_some_path(const Filter& filter, const Place& place) {
+  return std::ranges::any_of(place.paths, [&](const Path& path) { return matches(filter, place, path); });
+}
+
+// Every name that a selector may have meant.
+void add_names(const ModulePlace& place, std::vector<std::string>& names) { names.push_back(place.module->type().name); }
+void add_names(const VariablePlace& place, std::vector<std::string>& names) { names.emplace_back(place.variable.kind().name); }
+
+template <class Place>
+std::string what_there_is(const std::vector<Place>& places, const std::string& text) {
+  std::vector<std::string> names, lines;
+  for (const Place& place : places) {
+    for (const Path& path : place.paths) {
+      names.push_back(to_string(path));
+      if (!path.empty()) names.push_back(path.back().to_string());
+    }
+    add_names(place, names);
+    if (!place.path().empty()) lines.push_back(described(place));
+  }
+  const size_t colon = text.find(':');
+  const std::string near = nearest(colon == text.npos ? text : text.substr(colon + 1), names);
+  const size_t more = lines.size() > listed ? lines.size() - listed : 0;
+  lines.resize(lines.size() - more);
+  return fmt::format("{}the model has: {}{}", near.empty() ? "" : fmt::format("did you mean '{}'? ", near), fmt::join(lines, ", "),
+                     more ? fmt::format(" and {} more", more) : "");
+}
+
+template <class Place>
+std::vector<size_t> select(const std::vector<Place>& places, const Anatomy& anatomy, const Selector& selector,
+                           const char* noun, Diagnostics& diagnostics, bool optional) {
+  const size_t before = diagnostics.count();
+  for (const Selector::Part& part : selector.parts) {
+    const bool may_be_absent = optional || (part.excluded && (find_kind(part.text) || part.text.starts_with("tag:") || part.text == frozen_key));
+    if (may_be_absent || std::ranges::any_of(places, [&](const Place& p) { return matches_some_path(part.filter, p); })) continue;
+    const auto gone = anatomy.gone.find(part.text);
+    const bool kind = std::string_view(noun) == "layer" && find_kind(part.text);
+    const std::string message =
+        gone != anatomy.gone.end() ? fmt::format("{} is not there any more: {}", in_quotes(part.text), gone->second)
+        : kind                     ? fmt::format("{} is a kind of Variable, and this operation is for layers", in_quotes(part.text))
+                                   : fmt::format("{} matches no {} of the model", in_quotes(part.text), noun);
+    diagnostics.report(part.node, {.message = message, .hint = what_there_is(places, part.text)});
+  }
+  if (diagnostics.count() != before) diagnostics.throw_if_any();
+  std::vector<size_t> chosen;
+  for (size_t i = 0; i < places.size(); ++i)
+    if (matches_some_path(selector.filter, places[i])) chosen.push_back(i);
+  if (chosen.empty() && !optional) {
+    diagnostics.report(selector.node, {.message = fmt::format("{} matches no {} of the model", in_quotes(selector.text), noun),
+                                       .hint = what_there_is(places, "")});
+    diagnostics.throw_if_any();
+  }
+  return chosen;
+}
+
+}  // namespace
+
+Selector read_selector(const ConfigNode& given, Diagnostics& diagnostics) {
+  const ConfigNode node = with_types(given);
+  Selector out{.text = selector_text(node, diagnostics), .parts = {}, .node = given};
+  PartReader(diagnostics, out.parts).read(node, false);
+  out.filter = parse_at(given, out.text, diagnostics);
+  return out;
+}
+
+std::vector<size_t> select_modules(const Anatomy& anatomy, const Selector& selector, Diagnostics& diagnostics, bool optional) {
+  return select(anatomy.modules, anatomy, selector, "layer", diagnostics, optional);
+}
+
+std::vector<size_t> select_variables(const Anatomy& anatomy, const Selector& selector, Diagnostics& diagnostics, bool optional) {
+  return select(anatomy.variables, anatomy, selector, "Variable", diagnostics, optional);
+}
+
+bool matches(const Selector& selector, const ModulePlace& place, const Path& path) { return matches(selector.filter, place, path); }
+bool matches(const Selector& selector, const VariablePlace& place, const Path& path) { return matches(selector.filter, place, path); }
+
+}  // namespace nnx
