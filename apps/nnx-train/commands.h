@@ -16,6 +16,7 @@ using Action = std::function<int()>;
 
 void add_train(CLI::App& app, Action& action, const std::vector<std::string>& argv);  // argv: for the manifest
 void add_eval(CLI::App& app, Action& action);
+void add_merge_lora(CLI::App& app, Action& action, const std::vector<std::string>& argv);
 void add_validate(CLI::App& app, Action& action);
 void add_explain(CLI::App& app, Action& action);
 void add_layers(CLI::App& app, Action& action);

@@ -59,6 +59,7 @@ int run(int argc, char** argv) {
   Action action;
   add_train(app, action, {argv, argv + argc});
   add_eval(app, action);
+  add_merge_lora(app, action, {argv, argv + argc});
   add_validate(app, action);
   add_explain(app, action);
   add_layers(app, action);

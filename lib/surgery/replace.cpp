@@ -35,6 +35,18 @@ void refuse_nested(const ModuleTargets& targets, const ReplaceOptions& o, const 
                                   .hint = "exclude one of them: not: " + to_string(inner->path())});
 }
 
+// `spec` with the arguments that `rule` has beside `match`.
+ConfigNode with_arguments(const ConfigNode& spec, const ConfigNode& rule) {
+  std::vector<ConfigNode::Entry> entries = spec.entries();
+  if (spec.is_scalar()) entries.push_back({"type", spec.origin(), spec});
+  for (const ConfigNode::Entry& entry : rule.entries()) {
+    if (entry.key == "match") continue;
+    std::erase_if(entries, [&](const ConfigNode::Entry& given) { return given.key == entry.key; });
+    entries.push_back(entry);
+  }
+  return ConfigNode::map(std::move(entries), spec.origin(), spec.path());
+}
+
 // The spec for one layer, with what `override` says about it.
 ConfigNode spec_for(const ReplaceOptions& o, const ModulePlace& place, std::vector<size_t>& uses, const Patient& patient) {
   ConfigNode spec = o.with;
@@ -45,10 +57,7 @@ ConfigNode spec_for(const ReplaceOptions& o, const ModulePlace& place, std::vect
     const Selector selector = read_selector(*match, patient.diagnostics);
     if (std::ranges::none_of(place.paths, [&](const Path& path) { return matches(selector, place, path); })) continue;
     ++uses[i];
-    std::vector<ConfigNode::Entry> entries;
-    for (const ConfigNode::Entry& entry : rule.entries())
-      if (entry.key != "match") entries.push_back(entry);
-    spec = merge(spec, ConfigNode::map(std::move(entries), rule.origin(), spec.path()));
+    spec = with_arguments(spec, rule);
   }
   return spec;
 }

@@ -8,6 +8,7 @@
 #include "nn/layer.h"
 #include "nn/losses.h"
 #include "optim/optim.h"
+#include "surgery/operation.h"
 #include "train/train_config.h"
 
 namespace nnx {
@@ -46,7 +47,8 @@ std::vector<CatalogSection> catalog() {
           {optimizers().what(), &optimizers().components()},
           {optim::schedules().what(), &optim::schedules().components()},
           {initializers().what(), &initializers().components()},
-          {dataset_readers().what(), &dataset_readers().components()}};
+          {dataset_readers().what(), &dataset_readers().components()},
+          {operations().what(), &operations().components()}};
 }
 
 std::string catalog_text(const std::string& only) {

@@ -37,7 +37,12 @@ template <class T> void read_json(const Json& json, std::vector<T>& values) {
 template <class T> void read_json(const Json& json, T& value) {
   if constexpr (HasFields<T>) {
     T::fields(value,
-              [&](std::string_view name, auto& member, auto&&...) { read_json(json.at(std::string(name)), member); });
+              [&](std::string_view name, auto& member, auto&&...) {
+                // Of no base: a checkpoint from before there was any.
+                if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, BaseIdentity>)
+                  if (!json.contains(std::string(name))) return;
+                read_json(json.at(std::string(name)), member);
+              });
   } else {
     json.get_to(value);
   }
@@ -70,7 +75,8 @@ RunEnvironment environment_of(const Setup& setup) {
           .validation = sources(data.validation),
           .test = sources(data.test),
           .schema = data.train.schema,
-          .normalization = data.normalization};
+          .normalization = data.normalization,
+          .base = {.run = setup.base, .hash = setup.base_hash, .adapter_only = setup.config.train.adapter_only}};
 }
 
 std::string to_json(const RunEnvironment& environment) { return json_of(environment).dump(); }

@@ -11,12 +11,24 @@ namespace nnx {
 
 inline constexpr const char* version = "0.1.0";
 
+// The run that a model came from. An adapter-only checkpoint leaves out what is frozen, and is worth nothing elsewhere.
+struct BaseIdentity {
+  std::string run = {}, hash = {};   // "runs/base@1200", see base_hash
+  bool adapter_only = false;
+  static void fields(auto& self, auto&& f) {
+    f("run", self.run);
+    f("hash", self.hash);
+    f("adapter_only", self.adapter_only);
+  }
+};
+
 struct RunEnvironment {
   std::string nnx = {}, library = {}, isa = {};
   int64_t threads = 1;
   std::vector<SourceIdentity> train = {}, validation = {}, test = {};
   DataSchema schema = {};
   Normalization normalization = {};
+  BaseIdentity base = {};
 
   static void fields(auto& self, auto&& f) {
     f("nnx", self.nnx);
@@ -28,6 +40,7 @@ struct RunEnvironment {
     f("test", self.test);
     f("schema", self.schema);
     f("normalization", self.normalization);
+    f("base", self.base);
   }
 };
 

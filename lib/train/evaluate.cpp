@@ -49,17 +49,29 @@ Metrics Evaluation::operator()() {
 }
 
 void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
-             const std::string& where) {
+             const std::string& where, const std::string& base_hash) {
+  const BaseIdentity bound = parse_environment(checkpoint.environment, where).base;
+  if (bound.adapter_only && bound.hash != base_hash)
+    fail(ErrorKind::data, {.where = where,
+                           .message = fmt::format("is an adapter of {} (hash {}), and the base here has the hash {}", bound.run,
+                                                  bound.hash, base_hash.empty() ? "of no run" : base_hash),
+                           .hint = "an adapter fits only the base that it was trained on"});
   if (checkpoint.graphdef != graphdef(model))
     fail(ErrorKind::data, {.where = where, .message = "holds another model than the config describes"});
   std::vector<State> parts;
   for (const auto& [name, part] : checkpoint.partitions)
     if (name != "opt_state") parts.push_back(part);
-  restore_state(*model, state(model), State::merge(parts), where);
+  const State wanted = bound.adapter_only ? state(model, !frozen()) : state(model);
+  restore_state(*model, wanted, State::merge(parts), where);
   if (!optimizer) return;
   const auto found = checkpoint.partitions.find("opt_state");
   restore_state(*optimizer, state(optimizer, of<OptState>),
                 found == checkpoint.partitions.end() ? State() : found->second, where);
+}
+
+double largest_difference(const Array& a, const Array& b) {
+  const Array wide = cast(a, DType::f64) - cast(b, DType::f64);
+  return a.size() == 0 ? 0 : max(abs(wide)).item<double>();
 }
 
 EvalReport evaluate_run(const EvalRequest& request) {
@@ -73,7 +85,7 @@ EvalReport evaluate_run(const EvalRequest& request) {
   const std::optional<Checkpoint> checkpoint = store.newest(notes);
   if (!checkpoint) fail(ErrorKind::missing, {.where = request.run.string(), .message = "has no checkpoint yet"});
   const std::string where = store.directory_of(checkpoint->step).string();
-  restore(*checkpoint, setup.model, {}, where);
+  restore(*checkpoint, setup.model, {}, where, setup.base_hash);
 
   const RunEnvironment environment = parse_environment(checkpoint->environment, where);
   const Dataset data = read_split(setup, request.split, environment.schema, environment.normalization);

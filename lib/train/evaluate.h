@@ -61,8 +61,12 @@ std::string to_json(const EvalReport& report);
 std::string to_text(const EvalReport& report);
 
 // Puts the values of a checkpoint into a model and an optimizer (or none). Throws ErrorKind::data naming `where` when
-// it is a checkpoint of another model: something is missing, left over, or of another type.
+// it is a checkpoint of another model: something is missing, left over, or of another type; or an adapter of another
+// base than the one with this hash.
 void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
-             const std::string& where);
+             const std::string& where, const std::string& base_hash = "");
+
+// The largest absolute difference of two Arrays of one floating type.
+double largest_difference(const Array& a, const Array& b);
 
 }  // namespace nnx

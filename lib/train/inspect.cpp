@@ -4,12 +4,11 @@
 
 #include <nlohmann/json.hpp>
 #include <algorithm>
-#include <charconv>
 
 #include "nnx/display.h"
 #include "nnx/html.h"
 #include "nnx/summary.h"
-#include "train/environment.h"
+#include "train/base_model.h"
 #include "train/run_directory.h"
 
 namespace nnx {
@@ -19,27 +18,6 @@ using nlohmann::json;
 namespace fs = std::filesystem;
 
 constexpr const char* optimizer_partition = "opt_state";
-
-int64_t step_from(const std::string& text) {
-  int64_t step = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), step);
-  if (error != std::errc() || end != text.data() + text.size() || step < 0)
-    fail(ErrorKind::usage, {.where = "--step", .expected = "a step or 'best'", .got = in_quotes(text)});
-  return step;
-}
-
-Checkpoint read_step(CheckpointStore& store, const fs::path& run, const std::string& step,
-                     std::vector<std::string>& notes) {
-  if (step == "best") {
-    if (const auto best = store.best()) return store.read(*best);
-    fail(ErrorKind::missing, {.where = run.string(),
-                              .message = "no checkpoint is marked as the best",
-                              .hint = "a run without validation marks none"});
-  }
-  if (!step.empty()) return store.read(step_from(step));
-  if (auto found = store.newest(notes)) return std::move(*found);
-  fail(ErrorKind::missing, {.where = run.string(), .message = "there is no checkpoint here"});
-}
 
 // One row as the model takes it: the features of the run's data.
 Type input_of(const Checkpoint& checkpoint, const std::string& where) {

@@ -9,6 +9,8 @@
 #include "data/builtin.h"
 #include "data/split.h"
 #include "kernels/kernel.h"
+#include "train/base_model.h"
+#include "train/evaluate.h"
 #include "train/model_check.h"
 
 namespace nnx {
@@ -121,9 +123,8 @@ void check_together(const TrainConfig& config, const ConfigNode& root, Diagnosti
     const ConfigNode* node = root.find_path(path);
     return node ? *node : root;
   };
-  if (config.init_from)
-    diagnostics.report(at("init_from"),
-                       {.message = "starting from another run is not available yet", .hint = "remove the key"});
+  if (config.train.adapter_only && !config.init_from)
+    diagnostics.report(at("train.adapter_only"), {.message = "needs init_from: checkpoints without the base need to know it"});
   if (!config.train.epochs && !config.train.max_steps)
     diagnostics.report(at("train"), {.expected = "train.epochs or train.max_steps", .got = "neither"});
   if (config.train.early_stop && config.data.validation.is_null())
@@ -141,6 +142,29 @@ void build_model(Setup& setup) {
   Rngs rngs(static_cast<uint64_t>(config.seed));
   diagnostics.attempt([&] { setup.model = layers().build(config.model, diagnostics, rngs); });
   diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
+  check_surgery(config.surgery, diagnostics);
+  if (diagnostics.ok()) diagnostics.attempt([&] { prepare_from_base(setup, rngs); });
+}
+
+// Says in the plan what is trained, and how much the surgery changed the outputs for some rows.
+void complete_plan(Setup& setup) {
+  if (!setup.plan) return;
+  SurgeryPlan& plan = *setup.plan;
+  plan.trainable = setup.optimizer->parameters().elements();
+  const int64_t rows = std::min<int64_t>(64, setup.data.train.rows);
+  Loader loader(setup.data.train, evaluation_options(rows), 0);
+  const BatchArrays batch = arrays_of(loader.next(), loader.data());
+  const auto output = [&](const Ref<Layer>& model) {
+    const EvalMode mode(model);
+    return model(batch.x);
+  };
+  const Array was = output(setup.before);
+  const Array is = output(setup.model);
+  plan.probe = fmt::format("{} rows", rows);
+  plan.outputs_before = was.type().to_string();
+  plan.outputs_after = is.type().to_string();
+  if (was.type() == is.type()) plan.difference = largest_difference(was, is);
+  setup.before = {};
 }
 
 void check_targets(Setup& setup) {
@@ -180,10 +204,10 @@ Setup prepare_model(const TrainSource& source) {
   TrainConfig& config = setup.config = read<TrainConfig>(setup.root, diagnostics);
   check_together(config, setup.root, diagnostics);
   config.output_dir = setup.output_dir = output_dir_of(config, source);
-  if (config.train.threads) kernels::set_max_threads(*config.train.threads);
 
   // Everything that can be read reports its errors together.
   if (!config.model.is_null() && !config.loss.is_null()) build_model(setup);
+  if (config.train.threads) kernels::set_max_threads(*config.train.threads);   // after runs that this one starts from
   if (!config.optimizer.is_null()) diagnostics.attempt([&] { optimizers().check(config.optimizer, diagnostics); });
   for (const ConfigNode* node : {&config.data.train, &config.data.validation, &config.data.test})
     if (node->is_map()) diagnostics.attempt([&] { dataset_readers().check(*node, diagnostics); });
@@ -214,6 +238,7 @@ Setup prepare(const TrainSource& source) {
   check_targets(setup);
   diagnostics.throw_if_any();
   check_batch(setup);
+  if (diagnostics.ok()) complete_plan(setup);
   diagnostics.throw_if_any();
   setup.resolved = diagnostics.resolved();
   return setup;

@@ -15,6 +15,7 @@
 #include "config/parse.h"
 #include "nn/losses.h"
 #include "optim/optim.h"
+#include "surgery/surgery.h"
 #include "train/train_config.h"
 
 namespace nnx {
@@ -43,6 +44,9 @@ struct Setup {
   Ref<Layer> model;
   Loss loss;
   Ref<Optimizer> optimizer;
+  std::string base = {}, base_hash = {};   // the run that init_from names, with its step, and what it held
+  std::optional<SurgeryPlan> plan = {};    // of a run with init_from or surgery
+  Ref<Layer> before = {};                  // the model before the surgery; gone once the plan says what has changed
   int64_t total_steps = 0;  // when the run ends, unless stopped early
 };
 

@@ -30,19 +30,20 @@ std::string value_text(const ConfigNode& node) {
   return plain ? format_number(number) : write_flow(node);
 }
 
-// Every leaf as (path, value); an empty map or list is a leaf too.
-void collect(const ConfigNode& node, std::vector<Leaf>& out) {
-  for (const auto& entry : node.entries()) collect(entry.value, out);
-  for (const ConfigNode& item : node.items()) collect(item, out);
-  if (node.entries().empty() && node.items().empty()) out.emplace_back(node.path().text(), value_text(node));
+// Every leaf as (path, value); an empty map or list is a leaf too. Paths are those in this tree: a value may have been
+// written under another key (an operation of surgery under its name).
+void collect(const ConfigNode& node, const KeyPath& path, std::vector<Leaf>& out) {
+  for (const auto& entry : node.entries()) collect(entry.value, path.key(entry.key), out);
+  for (size_t i = 0; i < node.items().size(); ++i) collect(node.items()[i], path.index(i), out);
+  if (node.entries().empty() && node.items().empty()) out.emplace_back(path.text(), value_text(node));
 }
 
 }  // namespace
 
 std::string changed_key(const ConfigNode& before, const ConfigNode& now) {
   std::vector<Leaf> old_leaves, new_leaves;
-  collect(before, old_leaves);
-  collect(now, new_leaves);
+  collect(before, {}, old_leaves);
+  collect(now, {}, new_leaves);
   std::map<std::string, std::string> rest(new_leaves.begin(), new_leaves.end());
   for (const auto& [path, value] : old_leaves) {
     const auto found = rest.find(path);

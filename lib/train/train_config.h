@@ -55,6 +55,7 @@ struct LoopConfig {
   int keep = 3;
   std::optional<EarlyStopConfig> early_stop;
   std::optional<int> threads;
+  bool adapter_only = false;
 
   static void fields(auto& self, auto&& f) {
     f("epochs", self.epochs,
@@ -68,6 +69,8 @@ struct LoopConfig {
     f("early_stop", self.early_stop, Field{.help = "stops when the validation set no longer improves; null: never"});
     f("threads", self.threads,
       Field{.help = "threads of a step; null: the processors there are"}.at_least(1).at_most(1024));
+    f("adapter_only", self.adapter_only,
+      Field{.help = "checkpoints leave out what is frozen, and belong to the run that init_from names"});
   }
 };
 
@@ -77,6 +80,7 @@ struct TrainConfig {
   ConfigNode model, loss, optimizer;
   LoopConfig train;
   std::optional<std::string> init_from, output_dir;
+  std::vector<ConfigNode> surgery;
 
   static void fields(auto& self, auto&& f) {
     f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
@@ -85,7 +89,8 @@ struct TrainConfig {
     f("loss", self.loss, Field{.help = "what is made small"}.must());
     f("optimizer", self.optimizer, Field{.help = "how parameters follow their gradients"}.must());
     f("train", self.train);
-    f("init_from", self.init_from, Field{.help = "a run to start from (not available yet)"});
+    f("init_from", self.init_from, Field{.help = "a run whose model this one starts from: RUN, RUN@STEP or RUN@best"});
+    f("surgery", self.surgery, Field{.help = "operations that change the model before it is trained, in order"});
     f("output_dir", self.output_dir, Field{.help = "the run directory; null: runs/<name of the config file>"});
   }
 };

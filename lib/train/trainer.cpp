@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <sstream>
 
 #include "checkpoint/checkpoint.h"
 #include "config/write.h"
@@ -82,6 +83,10 @@ class Trainer {
 // ---- where to begin
 
 void Trainer::begin() {
+  if (setup_.plan) {
+    std::istringstream lines(to_text(*setup_.plan));
+    for (std::string line; std::getline(lines, line);) log_.message(line);
+  }
   const State initial = state(setup_.model);  // also makes the types known that checkpoints name
   const std::optional<Checkpoint> found = directory_.begun() ? find_checkpoint() : std::nullopt;
   if (!found && options_.resume && *options_.resume != "auto")
@@ -138,7 +143,7 @@ void Trainer::go_on(const Checkpoint& checkpoint) {
     environment_.threads = before.threads;
   }
   for (const std::string& note : compare(before, environment_)) log_.warning(note);
-  restore(checkpoint, setup_.model, setup_.optimizer, where);
+  restore(checkpoint, setup_.model, setup_.optimizer, where, setup_.base_hash);
   p_ = parse_progress(checkpoint.progress, where);
   if (p_.step != checkpoint.step) fail(ErrorKind::data, {.where = where, .message = "its progress is of another step"});
   loader_.set_cursor(p_.cursor);
@@ -262,7 +267,7 @@ void Trainer::save() {
   metrics_->sync();  // the checkpoint says how long it is
   Checkpoint checkpoint{.step = p_.step,
                         .graphdef = graphdef(setup_.model),
-                        .partitions = partition(state(setup_.model)),
+                        .partitions = partition(state(setup_.model, loop().adapter_only ? !frozen() : rest)),
                         .progress = to_json(p_),
                         .environment = to_json(environment_)};
   if (State moments = state(setup_.optimizer, of<OptState>); !moments.empty())
