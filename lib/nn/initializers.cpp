@@ -35,19 +35,12 @@ double fan_of(const Shape& shape, FanMode mode) {
   return 1;
 }
 
-// Gram-Schmidt, twice for each column: the Q of the QR decomposition whose R has a positive diagonal.
+// The Q of a QR factorisation whose R has a positive diagonal, which makes it one of a kind.
 Array orthonormal_columns(const Array& matrix) {
-  const int64_t columns = matrix.dim(1);
-  Arrays basis;
-  for (int64_t j = 0; j < columns; ++j) {
-    Array v = slice_axis(matrix, 1, j, j + 1);
-    for (int pass = 0; pass < 2 && !basis.empty(); ++pass) {
-      const Array q = concatenate(basis, 1);
-      v = v - matmul(q, matmul(transpose(q), v));
-    }
-    basis.push_back(v * rsqrt(sum(square(v))));
-  }
-  return concatenate(basis, 1);
+  const auto [q, r] = qr(matrix);
+  const Array on_diagonal = equal(iota(r.shape(), 0), iota(r.shape(), 1));
+  const Array diagonal = sum(select(on_diagonal, r, zeros({}, r.dtype())), {0});
+  return q * sign(diagonal);
 }
 
 struct ScaleOptions {

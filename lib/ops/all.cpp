@@ -10,8 +10,8 @@ std::span<const OpDef* const> all_ops() {
   static const std::vector<const OpDef*> ops = [] {
     std::vector<const OpDef*> list;
     for (const auto family :
-         {elementwise_ops, reduce_ops, shape_ops, contraction_ops, index_ops, random_ops, neural_ops,
-          loop_ops})
+         {elementwise_ops, reduce_ops, shape_ops, contraction_ops, linalg_ops, index_ops, random_ops,
+          neural_ops, loop_ops})
       for (const OpDef* op : family()) list.push_back(op);
     return list;
   }();

@@ -9,7 +9,7 @@
 //   reduce with ReduceAttrs: reduce_sum reduce_prod reduce_max reduce_min reduce_and reduce_or
 //   reduce with AxisAttrs: argmax argmin sort (n inputs, n outputs); with CumsumAttrs: cumsum
 //   shape: fill (FillAttrs) iota (IotaAttrs) broadcast_in_dim reshape transpose slice pad concatenate reverse
-//   contraction: dot_general; index: gather scatter_add
+//   contraction: dot_general, qr (x -> q, r; no attributes); index: gather scatter_add
 // With an expansion: random_bits (RandomBitsAttrs) and the neural ops
 //   relu; gelu (GeluAttrs); softmax log_softmax (AxisAttrs); layer_norm, layer_norm_grad (NormAttrs);
 //   softmax_cross_entropy (logits, labels -> loss), softmax_cross_entropy_grad (logits, labels, ct -> dlogits)

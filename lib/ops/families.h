@@ -11,6 +11,7 @@ std::span<const OpDef* const> elementwise_ops();
 std::span<const OpDef* const> reduce_ops();
 std::span<const OpDef* const> shape_ops();
 std::span<const OpDef* const> contraction_ops();
+std::span<const OpDef* const> linalg_ops();
 std::span<const OpDef* const> index_ops();
 std::span<const OpDef* const> random_ops();
 std::span<const OpDef* const> neural_ops();

@@ -4,6 +4,7 @@
 #include "ops/contract.h"
 #include "ops/elementwise.h"
 #include "ops/index.h"
+#include "ops/linalg.h"
 #include "ops/loop.h"
 #include "ops/neural.h"
 #include "ops/random.h"

@@ -25,6 +25,7 @@ std::span<const Entry> elementwise_kernels();
 std::span<const Entry> reduce_kernels();
 std::span<const Entry> shape_kernels();
 std::span<const Entry> contraction_kernels();
+std::span<const Entry> linalg_kernels();
 std::span<const Entry> index_kernels();
 std::span<const Entry> random_kernels();
 std::span<const Entry> loop_kernels();

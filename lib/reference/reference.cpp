@@ -17,7 +17,7 @@ const std::unordered_map<std::string_view, KernelFunction>& kernel_table() {
   static const auto table = [] {
     std::unordered_map<std::string_view, KernelFunction> built;
     for (const std::span<const Entry> family : {elementwise_kernels(), reduce_kernels(), shape_kernels(),
-                                                contraction_kernels(), index_kernels(), random_kernels(), loop_kernels()})
+                                                contraction_kernels(), linalg_kernels(), index_kernels(), random_kernels(), loop_kernels()})
       for (const Entry& entry : family)
         check(built.emplace(entry.op, entry.kernel).second, "two reference kernels for one op");
     return built;

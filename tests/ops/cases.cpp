@@ -235,6 +235,13 @@ void add_contraction(std::vector<Row>& rows, DType real) {
         dot({3, 0}, {0, 5}, {{1}, {0}, {}, {}}), dot({0, 3}, {3, 5}, {{1}, {0}, {}, {}})}});
 }
 
+void add_linalg(std::vector<Row>& rows, DType real) {
+  Row qr{.op = "qr"};
+  for (const Shape& shape : {Shape{1, 1}, Shape{3, 3}, Shape{5, 3}, Shape{4, 1}, Shape{2, 4, 3}, Shape{0, 3, 2}})
+    qr.samples.push_back(sample({{{real, shape}}}));
+  rows.push_back(qr);
+}
+
 void add_index(std::vector<Row>& rows, DType real) {
   Row gather{.op = "gather"}, scatter{.op = "scatter_add"};
   struct Case {
@@ -393,7 +400,7 @@ void add_loops(std::vector<Row>& rows, DType real) {
 std::vector<Row> rows(DType real) {
   std::vector<Row> all;
   for (const auto add : {add_arithmetic, add_functions, add_logic, add_casts, add_reductions, add_orders, add_making,
-                         add_moving, add_contraction, add_index, add_neural, add_bodies, add_loops})
+                         add_moving, add_contraction, add_linalg, add_index, add_neural, add_bodies, add_loops})
     add(all, real);
   return all;
 }
