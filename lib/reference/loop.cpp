@@ -52,7 +52,8 @@ void while_loop(const Call& call) {
   const auto& a = call.attrs.as<WhileAttrs>();
   const Arrays in = copied_inputs(call);
   const auto carries = in.begin() + a.condition_constants + a.body_constants;
-  Arrays for_condition(in.begin(), in.begin() + a.condition_constants), for_body(in.begin() + a.condition_constants, carries);
+  Arrays for_condition(in.begin(), in.begin() + a.condition_constants);
+  Arrays for_body(in.begin() + a.condition_constants, carries);
   for_condition.insert(for_condition.end(), carries, in.end());
   for_body.insert(for_body.end(), carries, in.end());
   while (evaluate(*a.condition, for_condition)[0].item<bool>()) {

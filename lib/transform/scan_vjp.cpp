@@ -65,7 +65,7 @@ Halves halves_of(const Node& node, const Flags& wrt, const Flags& of) {
   Flags inputs = both(varying, needed_inputs(*attrs.body, needed));
   const Flags outputs = both(varying_outputs(*attrs.body, varying), needed);
   // A carry goes round: what it passes on must come back to it.
-  Flags carries = both(part_of(varying, parts.constants, parts.carries), part_of(needed, 0, parts.carries));
+  const Flags carries = both(part_of(varying, parts.constants, parts.carries), part_of(needed, 0, parts.carries));
   for (size_t c = 0; c < parts.carries; ++c) inputs[parts.constants + c] = carries[c];
   const Flags result = joined({carries, part_of(outputs, parts.carries, parts.ys)});
   const Flags at_hand = joined({Flags(parts.constants, true), Flags(parts.carries, false), Flags(parts.xs, true)});
@@ -87,7 +87,10 @@ void append(Arrays& to, Span more) { to.insert(to.end(), more.begin(), more.end(
 Arrays scan_backward(const Halves& h, const Arrays& in, const Arrays& kept, Span ct) {
   const Parts& parts = h.parts;
   Arrays constants, carries, sums, xs;
-  for (const int i : h.cut.reread) (static_cast<size_t>(i) < parts.constants ? constants : xs).push_back(in[static_cast<size_t>(i)]);
+  for (const int r : h.cut.reread) {
+    const auto i = static_cast<size_t>(r);
+    (i < parts.constants ? constants : xs).push_back(in[i]);
+  }
   const size_t xs_reread = xs.size();
   append(xs, kept);
   for (size_t c = 0; c < parts.constants; ++c)

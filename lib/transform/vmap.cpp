@@ -84,7 +84,9 @@ Batched batch(const Graph& graph, const Flags& batched, int64_t size, const Flag
   Flags of_outputs;
   for (size_t o = 0; o < outputs.size(); ++o) {
     of_outputs.push_back(has_batch(graph.outputs[o]));
-    if (!wanted.empty() && wanted[o] && !of_outputs[o]) outputs[o] = with_batch(outputs[o], false, size), of_outputs[o] = true;
+    if (wanted.empty() || !wanted[o] || of_outputs[o]) continue;
+    outputs[o] = with_batch(outputs[o], false, size);
+    of_outputs[o] = true;
   }
   return {scope.finish(outputs).graph, of_outputs};
 }

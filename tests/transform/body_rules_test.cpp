@@ -12,6 +12,22 @@ using Span = std::span<const Array>;
 
 }  // namespace
 
+TEST_CASE("bodies are compared by structure: equal ones make one node, by whatever pointers") {
+  const auto body = [](double factor) {
+    return shared_graph({f64({})}, [&](Span in) { return Arrays{sin(in[0]) * factor}; });
+  };
+  const auto nodes = [&](const GraphRef& a, const GraphRef& b) {
+    const Graph g = graph_of({{DType::i32, {}}, f64({})}, [&](Span in) {
+      const Array first = switch_case(in[0], {a, body(5)}, in.subspan(1))[0];
+      const Array second = switch_case(in[0], {b, body(5)}, in.subspan(1))[0];
+      return Arrays{first + second};
+    });
+    return count_ops(g, "switch");
+  };
+  CHECK(nodes(body(2), body(2)) == 1);
+  CHECK(nodes(body(2), body(3)) == 2);
+}
+
 // ---- remat
 
 TEST_CASE("remat changes no value and no gradient, and its backward computes the body again") {
