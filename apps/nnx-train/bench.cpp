@@ -25,8 +25,7 @@ void add_bench(CLI::App& app, Action& action) {
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {
     action = [arguments] {
-      arguments->config.check();
-      Setup setup = prepare({.files = arguments->config.files, .arguments = arguments->config.arguments});
+      Setup setup = prepare(arguments->config.source());
       const BenchResult result = bench(setup, arguments->options);
       std::fputs((arguments->json ? to_json(result) : to_string(result)).c_str(), stdout);
       return 0;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "train/setup.h"
+
 namespace nnx {
 
 using Action = std::function<int()>;
@@ -27,9 +29,9 @@ void add_sweep(CLI::App& app, Action& action, const std::vector<std::string>& ar
 
 // The options that name a config: --config, --overlay and key=value arguments.
 struct ConfigOptions {
-  std::vector<std::string> files, overlays, arguments;
+  std::vector<std::string> files, overlays, words;
   void add_to(CLI::App& command);
-  void check() const;  // throws ErrorKind::usage for what is not available
+  TrainSource source() const;
 };
 
 // Throws ErrorKind::cannot_create or io.

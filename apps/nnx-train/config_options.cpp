@@ -4,18 +4,21 @@
 namespace nnx {
 
 void ConfigOptions::add_to(CLI::App& command) {
-  command.add_option("-c,--config", files, "A config file; several are merged in order")
-      ->required()
+  command.add_option("-c,--config", files, "A config file; several are merged in order")->allow_extra_args(false);
+  command.add_option("--overlay", overlays, "A file of changes, merged after all configs; several in order")
       ->allow_extra_args(false);
-  command.add_option("--overlay", overlays, "Changes to the model (not available yet)")->allow_extra_args(false);
-  command.add_option("overrides", arguments, "Values that replace those of the files: key.path=value");
+  command.add_option("words", words, "Config files, and values that replace those of the files: key.path=value");
 }
 
-void ConfigOptions::check() const {
-  if (!overlays.empty())
-    fail(ErrorKind::usage, {.where = "--overlay",
-                            .message = "overlays are not available yet",
-                            .hint = "a second --config merges its keys"});
+TrainSource ConfigOptions::source() const {
+  TrainSource source{.files = files, .overlays = overlays};
+  for (const std::string& word : words) {
+    if (word.find('=') != std::string::npos) source.arguments.push_back(word);
+    else source.files.push_back(word);
+  }
+  if (source.files.empty())
+    fail(ErrorKind::usage, {.message = "no config file is given", .hint = "use --config FILE"});
+  return source;
 }
 
 }  // namespace nnx

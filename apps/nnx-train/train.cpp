@@ -28,9 +28,8 @@ int dry_run(const TrainSource& source, bool json) {
 }
 
 int run(const TrainArguments& arguments, const std::vector<std::string>& argv) {
-  arguments.config.check();
   install_signals();
-  const TrainSource source{.files = arguments.config.files, .arguments = arguments.config.arguments};
+  const TrainSource source = arguments.config.source();
   Console console(stderr);
   if (const std::string directory = output_dir_of(source); !directory.empty()) console.message("run " + directory);
   if (arguments.dry_run) return dry_run(source, arguments.json);

@@ -20,8 +20,7 @@ void add_validate(CLI::App& app, Action& action) {
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {
     action = [arguments] {
-      arguments->config.check();
-      const Setup setup = prepare({.files = arguments->config.files, .arguments = arguments->config.arguments});
+      const Setup setup = prepare(arguments->config.source());
       std::fputs((arguments->json ? to_json(setup.resolved) : write_yaml(setup.resolved)).c_str(), stdout);
       return 0;
     };

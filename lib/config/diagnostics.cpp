@@ -18,23 +18,47 @@ void Diagnostics::report(const ConfigNode& node, ErrorParts parts) {
 }
 
 void Diagnostics::report(const Origin& origin, const std::string& path, ErrorParts parts, ErrorKind kind) {
+  if (is_broken(path)) {
+    ++count_, ++unprinted_;
+    return;
+  }
+  parts.where = path.empty() ? origin.text() : origin.text() + ": " + path;
+  add(origin, kind, Error(kind, std::move(parts)).what());
+}
+
+void Diagnostics::report(const Origin& origin, const Error& error) { add(origin, error.kind(), error.what()); }
+
+void Diagnostics::add(const Origin& origin, ErrorKind kind, std::string text) {
   ++count_;
   if (items_.size() == kept_errors) return;
-  parts.where = path.empty() ? origin.text() : origin.text() + ": " + path;
-  const Error error(kind, std::move(parts));
-  items_.push_back({origin.source ? *origin.source : "", origin.line, origin.column, kind, error.what()});
+  items_.push_back({origin.source ? *origin.source : "", origin.line, origin.column, origin.argument, kind, std::move(text)});
+}
+
+bool Diagnostics::is_broken(const std::string& path) const {
+  if (broken_.empty()) return false;
+  for (size_t end = path.size(); end > 0;) {
+    if (broken_.contains(path.substr(0, end))) return true;
+    const size_t step = path.find_last_of(".[", end - 1);
+    end = step == std::string::npos ? 0 : step;
+  }
+  return false;
+}
+
+void Diagnostics::note(const std::string& text) {
+  if (std::ranges::find(notes_, text) == notes_.end()) notes_.push_back(text);
 }
 
 void Diagnostics::throw_if_any() const {
   if (ok()) return;
   std::vector<Item> sorted = items_;
   std::stable_sort(sorted.begin(), sorted.end(), [](const Item& a, const Item& b) {
+    if (a.argument || b.argument) return a.argument < b.argument;  // arguments stay in their order
     return std::tie(a.source, a.line, a.column) < std::tie(b.source, b.line, b.column);
   });
   std::string text;
   for (size_t i = 0; i < std::min(sorted.size(), printed_errors); ++i) text += (i ? "\n" : "") + sorted[i].text;
-  if (count_ > printed_errors)
-    text += fmt::format("\n{} errors, of which the first {} are shown", count_, printed_errors);
+  if (const size_t printable = count_ - unprinted_; printable > printed_errors)
+    text += fmt::format("\n{} errors, of which the first {} are shown", printable, printed_errors);
   const bool usage =
       std::all_of(items_.begin(), items_.end(), [](const Item& i) { return i.kind == ErrorKind::usage; });
   throw ConfigError(usage ? ErrorKind::usage : ErrorKind::config, {.message = text});

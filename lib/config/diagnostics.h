@@ -2,7 +2,7 @@
 // read, so that the run can write down exactly what it used.
 //
 // Invariants: reading and building report here and go on; throw_if_any() ends the phase. Errors are printed in the
-// order of the file, one a line, the first 20 of them. What a path resolved to is recorded once: the last reading wins.
+// order of the file, those of arguments last, one a line, the first 20 of them. What a path resolved to is recorded once: the last reading wins.
 //
 //   Diagnostics diagnostics;
 //   auto config = read<TrainConfig>(root, diagnostics);
@@ -13,6 +13,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,15 @@ class Diagnostics {
   void report(const ConfigNode& node, ErrorParts parts);
   // The same at the place of a key. `kind` is config or usage.
   void report(const Origin& origin, const std::string& path, ErrorParts parts, ErrorKind kind = ErrorKind::config);
+
+  // What an Error says of a place it names itself.
+  void report(const Origin& origin, const Error& error);
+
+  // The value at `path` could not be composed, which was reported: later reports there or below are not printed.
+  void mark_broken(const KeyPath& path) { broken_.insert(path.text()); }
+  // What is no error but may surprise, e.g. a key that fell away; for the program to print.
+  void note(const std::string& text);
+  const std::vector<std::string>& notes() const { return notes_; }
 
   size_t count() const { return count_; }
   bool ok() const { return count_ == 0; }
@@ -58,13 +68,18 @@ class Diagnostics {
   struct Item {
     std::string source;
     int line, column;
+    bool argument;
     ErrorKind kind;
     std::string text;
   };
   ConfigNode expand(const ConfigNode& node) const;
+  void add(const Origin& origin, ErrorKind kind, std::string text);
+  bool is_broken(const std::string& path) const;
 
   std::vector<Item> items_;
-  size_t count_ = 0;
+  size_t count_ = 0, unprinted_ = 0;
+  std::set<std::string> broken_;
+  std::vector<std::string> notes_;
   std::map<std::string, ConfigNode> resolved_;  // by key path
 };
 

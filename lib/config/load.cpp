@@ -3,11 +3,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 
 #include "base/error.h"
-#include "config/parse.h"
+#include "config/compose.h"
 
 namespace nnx {
 namespace {
@@ -59,21 +61,101 @@ std::string read_whole(const std::string& file) {
   return text;
 }
 
+// Reads a file and what it includes.
+class Includer {
+ public:
+  explicit Includer(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  ConfigNode load(const std::string& file) {
+    if (++files_ > max_config_files)
+      refuse(ErrorKind::config, file, fmt::format("more than {} files are read for one config", max_config_files));
+    const ConfigNode root = load_file(file, diagnostics_);
+    const ConfigNode* include = root.find("include");
+    std::vector<ConfigNode::Entry> entries = root.entries();
+    std::erase_if(entries, [](const ConfigNode::Entry& entry) { return entry.key == "include"; });
+    const ConfigNode own = ConfigNode::map(std::move(entries), root.origin(), root.path());
+    chain_.push_back(std::filesystem::path(file).lexically_normal().string());
+    ConfigNode below = ConfigNode::map({}, root.origin(), root.path());
+    for (const ConfigNode& name : include ? names_of(*include) : std::vector<ConfigNode>())
+      diagnostics_.attempt([&] { below = merge(below, included(name, file), diagnostics_); });
+    chain_.pop_back();
+    return merge(below, own, diagnostics_);
+  }
+
+ private:
+  std::vector<ConfigNode> names_of(const ConfigNode& include) {
+    const std::vector<ConfigNode> names = include.is_sequence() ? include.items() : std::vector{include};
+    for (const ConfigNode& name : names) {
+      if (name.is_scalar() && !name.text().empty()) continue;
+      diagnostics_.report(name, {.expected = "a file name, or a list of them", .got = name.describe()});
+      return {};
+    }
+    return names;
+  }
+
+  ConfigNode included(const ConfigNode& name, const std::string& from) {
+    const auto path = (std::filesystem::path(from).parent_path() / name.text()).lexically_normal();
+    const std::string file = path.string();
+    if (const auto loop = std::ranges::find(chain_, file); loop != chain_.end()) {
+      std::vector<std::string> chain(loop, chain_.end());
+      chain.push_back(file);
+      diagnostics_.report(name, {.message = fmt::format("files include each other: {}", fmt::join(chain, " -> "))});
+      diagnostics_.throw_if_any();
+    }
+    try {
+      return load(file);
+    } catch (const ConfigError&) { throw; } catch (const Error& error) {
+      if (error.kind() == ErrorKind::config) throw;  // it names its own place
+      refuse(error.kind(), name.where(), error.what(),
+             path.is_absolute() || from.find('/') == std::string::npos
+                 ? ""
+                 : "the path is relative to the folder of the file that includes it");
+    }
+  }
+
+  Diagnostics& diagnostics_;
+  std::vector<std::string> chain_;
+  size_t files_ = 0;
+};
+
 }  // namespace
 
-ConfigNode load_file(const std::string& file) {
-  ConfigNode root = parse_yaml(read_whole(file), file);
+ConfigNode load_file(const std::string& file, Diagnostics& diagnostics) {
+  ConfigNode root = parse_yaml(read_whole(file), file, diagnostics);
   if (!root.is_map()) {
-    fail(ErrorKind::config, {.where = root.where(), .expected = "a map of keys", .got = root.describe()});
+    diagnostics.report(root, {.expected = "a map of keys", .got = root.describe()});
+    diagnostics.throw_if_any();
   }
   return root;
 }
 
-ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments) {
+ConfigNode load_file(const std::string& file) {
+  Diagnostics diagnostics;
+  ConfigNode root = load_file(file, diagnostics);
+  diagnostics.throw_if_any();
+  return root;
+}
+
+ConfigNode load_with_includes(const std::string& file, Diagnostics& diagnostics) {
+  return Includer(diagnostics).load(file);
+}
+
+ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments,
+                       Diagnostics& diagnostics) {
   if (files.empty()) fail(ErrorKind::usage, {.message = "no config file is given", .hint = "use --config FILE"});
-  ConfigNode root = load_file(files[0]);
-  for (size_t i = 1; i < files.size(); ++i) root = merge(root, load_file(files[i]));
-  return apply_arguments(root, arguments);
+  if (files.size() > max_config_files)
+    fail(ErrorKind::usage, {.message = fmt::format("more than {} config files", max_config_files)});
+  ConfigNode root = load_with_includes(files[0], diagnostics);
+  for (size_t i = 1; i < files.size(); ++i)
+    root = merge(root, load_with_includes(files[i], diagnostics), diagnostics);
+  return resolve_interpolation(apply_arguments(root, arguments, diagnostics), diagnostics);
+}
+
+ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments) {
+  Diagnostics diagnostics;
+  ConfigNode root = load_config(files, arguments, diagnostics);
+  diagnostics.throw_if_any();
+  return root;
 }
 
 }  // namespace nnx

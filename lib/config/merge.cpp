@@ -1,18 +1,102 @@
 #include <fmt/format.h>
 
-#include <charconv>
+#include <algorithm>
 #include <map>
-#include <set>
 
 #include "base/error.h"
-#include "base/utf8.h"
-#include "config/parse.h"
+#include "config/compose.h"
+#include "config/merge_rules.h"
 #include "config/scalar.h"
 
 namespace nnx {
 namespace {
 
 using Entry = ConfigNode::Entry;
+
+bool has_edits(const ConfigNode& node) {
+  return std::any_of(node.items().begin(), node.items().end(), has_edits) ||
+         std::any_of(node.entries().begin(), node.entries().end(),
+                     [](const Entry& entry) { return entry.edit != Edit::merge || has_edits(entry.value); });
+}
+
+class Merger {
+ public:
+  explicit Merger(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  ConfigNode merged(const ConfigNode& base, const ConfigNode& overlay) {
+    // A component written whole replaces a bare name.
+    const bool whole = !overlay.is_map() || (!base.is_map() && overlay.find("type"));
+    if (whole) return alone(overlay);
+    std::vector<Entry> entries;
+    if (!detail::entries_below(base, entries)) {
+      report(overlay.origin(), base.path().text(),
+             {.message = fmt::format("cannot set keys here: {} has {}", base.origin().text(), base.describe())});
+      return base;
+    }
+    detail::mark_leftovers(entries, overlay.find("type"));
+    std::map<std::string, size_t> index;
+    for (size_t i = 0; i < entries.size(); ++i) index.emplace(entries[i].key, i);
+    std::vector<bool> removed(entries.size(), false);
+    for (const Entry& entry : overlay.entries()) {
+      const auto found = index.find(entry.key);
+      if (found == index.end()) add(entry, base, entries);
+      else if (entry.edit == Edit::remove) removed[found->second] = true;
+      else put(entry, entries[found->second]);
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < entries.size(); ++i)
+      if (i >= removed.size() || !removed[i]) std::swap(entries[kept++], entries[i]);
+    entries.resize(kept);
+    return ConfigNode::map(std::move(entries), base.is_null() ? overlay.origin() : base.origin(), base.path());
+  }
+
+  // The edits of `node` done where nothing is below them.
+  ConfigNode alone(const ConfigNode& node) {
+    if (!has_edits(node)) return node;
+    if (node.is_map()) return merged(ConfigNode::map({}, node.origin(), node.path()), node);
+    std::vector<ConfigNode> items;
+    for (const ConfigNode& item : node.items()) items.push_back(alone(item));
+    return ConfigNode::sequence(std::move(items), node.origin(), node.path());
+  }
+
+ private:
+  void report(const Origin& origin, const std::string& path, ErrorParts parts) {
+    diagnostics_.report(origin, path, std::move(parts), origin.argument ? ErrorKind::usage : ErrorKind::config);
+  }
+
+  // An entry whose key the base does not have.
+  void add(const Entry& entry, const ConfigNode& base, std::vector<Entry>& entries) {
+    if (entry.edit == Edit::remove) {
+      return report(entry.origin, entry.value.path().text(),
+                    {.message = "there is nothing to delete",
+                     .hint = detail::hint_for(entry.key, base.entries(), diagnostics_)});
+    }
+    if (entry.edit == Edit::append && !entry.value.is_sequence()) return refuse_item(entry);
+    entries.push_back({entry.key, entry.origin, alone(entry.value)});
+  }
+
+  void put(const Entry& entry, Entry& below) {
+    if (entry.edit == Edit::append) {
+      if (!entry.value.is_sequence()) return refuse_item(entry);
+      if (!below.value.is_sequence() && !below.value.is_null())
+        return report(entry.origin, entry.value.path().text(),
+                      {.message = fmt::format("cannot append here: {} has {}, not a list",
+                                              below.value.origin().text(), below.value.describe())});
+      below.value = detail::appended(below.value, alone(entry.value));
+      return;
+    }
+    below.value = entry.edit == Edit::replace ? alone(entry.value) : merged(below.value, entry.value);
+    below.leftover = false;
+    if (!below.value.is_map() || entry.edit == Edit::replace) below.origin = entry.origin;
+  }
+
+  void refuse_item(const Entry& entry) {
+    report(entry.origin, entry.value.path().text(),
+           {.expected = "a list of what is appended", .got = entry.value.describe()});
+  }
+
+  Diagnostics& diagnostics_;
+};
 
 // A component may stand as its bare name: `adam` is {type: adam}. False for numbers and true or false.
 bool is_bare_name(const ConfigNode& node) {
@@ -21,146 +105,55 @@ bool is_bare_name(const ConfigNode& node) {
          !parse_bool(node.text());
 }
 
-std::vector<Entry> component_entries(const ConfigNode& name) {
-  return {
-      {"type", name.origin(), ConfigNode::scalar(name.text(), name.quoted(), name.origin(), name.path().key("type"))}};
-}
-
-// The keys that new ones go on top of; fails when `base` cannot have keys.
-std::vector<Entry> entries_below(const ConfigNode& base, const Origin& overlay, ErrorKind kind) {
-  if (base.is_map()) return base.entries();
-  if (base.is_null()) return {};
-  if (is_bare_name(base)) return component_entries(base);
-  fail(kind, {.where = overlay.text() + ": " + base.path().text(),
-              .message = fmt::format("cannot set keys here: {} has {}", base.origin().text(), base.describe())});
-}
-
-// One step of an argument's key: a name, or an index (which may also be a name of digits).
-struct Step {
-  std::string text;
-  bool bracket = false;
-};
-
-struct Argument {
-  Origin origin;
-  std::vector<Step> steps;
-  std::string_view value;
-};
-
-[[noreturn]] void refuse(const Origin& origin, std::string message, std::string hint = "") {
-  fail(ErrorKind::usage, {.where = origin.text(), .message = std::move(message), .hint = std::move(hint)});
-}
-
-std::vector<Step> parse_key(std::string_view key, const Origin& origin) {
-  const auto bad = [&origin, whole = key](const char* why) {
-    refuse(origin, fmt::format("bad key {}: {}", in_quotes(whole), why));
-  };
-  std::vector<Step> steps;
-  if (key.empty()) bad("it is empty");
-  if (key.ends_with('+')) bad("appending to a list (key+=) is not supported yet");
-  while (!key.empty() || steps.empty()) {
-    if (key[0] == '[') {
-      const size_t close = key.find(']');
-      if (steps.empty() || close == std::string_view::npos || close == 1) bad("an index is written as list[0]");
-      steps.push_back({std::string(key.substr(1, close - 1)), true});
-      key.remove_prefix(close + 1);
-      if (!key.empty() && key[0] != '.' && key[0] != '[') bad("a '.' is missing after ']'");
-      continue;
-    }
-    if (!steps.empty()) key.remove_prefix(1);  // the '.' that ended the step before
-    const size_t end = std::min(key.find_first_of(".["), key.size());
-    const std::string_view step = key.substr(0, end);
-    if (step.empty()) bad("a name is missing next to a '.'");
-    if (step.find_first_of("] \t\"'{}") != std::string_view::npos) bad("a name holds no spaces, quotes or brackets");
-    if (step.size() > max_config_key) bad("a name is too long");
-    steps.push_back({std::string(step)});
-    key.remove_prefix(end);
-  }
-  if (steps.size() > max_config_depth) bad("it is too deep");
-  return steps;
-}
-
-Argument parse_argument(const std::string& text) {
-  Argument argument;
-  argument.origin = {.source = std::make_shared<const std::string>("argument " + in_quotes(text)), .argument = true};
-  const size_t equals = text.find('=');
-  if (equals == std::string::npos) refuse(argument.origin, "not a setting", "write key=value");
-  if (invalid_utf8(text)) refuse(argument.origin, "not valid UTF-8");
-  const std::string_view whole = text;
-  argument.steps = parse_key(whole.substr(0, equals), argument.origin);
-  argument.value = whole.substr(equals + 1);
-  return argument;
-}
-
-// The position in `items` that a step names.
-size_t index_of(const Step& step, const ConfigNode& list, const Origin& origin) {
-  size_t i = 0;
-  const auto [end, error] = std::from_chars(step.text.data(), step.text.data() + step.text.size(), i);
-  const bool digits = end == step.text.data() + step.text.size() && error != std::errc::invalid_argument;
-  if (!digits) refuse(origin, fmt::format("{} is a list: {} is not an index", list.path().text(), in_quotes(step.text)));
-  if (error != std::errc{} || i >= list.items().size()) {
-    refuse(origin, fmt::format("{} has {} items ({}): there is no index {}", list.path().text(), list.items().size(),
-                               list.origin().text(), step.text));
-  }
-  return i;
-}
-
-// `node` with the value of the argument put where its steps from `depth` on lead. `path` receives where that is.
-ConfigNode set(const ConfigNode& node, const Argument& argument, size_t depth, std::string& path) {
-  if (depth == argument.steps.size()) {
-    path = node.path().text();
-    return parse_value(argument.value, argument.origin, node.path());
-  }
-  const Step& step = argument.steps[depth];
-  if (node.is_sequence()) {
-    std::vector<ConfigNode> items = node.items();
-    const size_t i = index_of(step, node, argument.origin);
-    items[i] = set(items[i], argument, depth + 1, path);
-    return ConfigNode::sequence(std::move(items), node.origin(), node.path());
-  }
-  if (step.bracket) refuse(argument.origin, fmt::format("{} is not a list", node.path().text()));
-  std::vector<Entry> entries = entries_below(node, argument.origin, ErrorKind::usage);
-  const Origin origin = node.is_null() ? argument.origin : node.origin();
-  for (Entry& entry : entries) {
-    if (entry.key != step.text) continue;
-    entry.value = set(entry.value, argument, depth + 1, path);
-    return ConfigNode::map(std::move(entries), origin, node.path());
-  }
-  const ConfigNode fresh = ConfigNode::null(argument.origin, node.path().key(step.text));
-  entries.push_back({step.text, argument.origin, set(fresh, argument, depth + 1, path)});
-  return ConfigNode::map(std::move(entries), origin, node.path());
-}
-
 }  // namespace
 
-ConfigNode merge(const ConfigNode& base, const ConfigNode& overlay) {
-  // A component written whole replaces a bare name.
-  const bool whole = !overlay.is_map() || (!base.is_map() && overlay.find("type"));
-  if (whole) return overlay;
-  std::vector<Entry> entries = entries_below(base, overlay.origin(), ErrorKind::config);
-  std::map<std::string, size_t> index;
-  for (size_t i = 0; i < entries.size(); ++i) index.emplace(entries[i].key, i);
-  for (const Entry& entry : overlay.entries()) {
-    if (const auto found = index.find(entry.key); found != index.end()) {
-      Entry& below = entries[found->second];
-      below.value = merge(below.value, entry.value);
-      if (!below.value.is_map()) below.origin = entry.origin;
-    } else {
-      entries.push_back(entry);
-    }
+namespace detail {
+
+bool entries_below(const ConfigNode& base, std::vector<Entry>& out) {
+  if (base.is_map()) {
+    out = base.entries();
+  } else if (is_bare_name(base)) {
+    const ConfigNode type =
+        ConfigNode::scalar(base.text(), base.quoted(), base.origin(), base.path().key("type"));
+    out = {{"type", base.origin(), type}};
+  } else {
+    return base.is_null();
   }
-  return ConfigNode::map(std::move(entries), base.is_null() ? overlay.origin() : base.origin(), base.path());
+  return true;
 }
 
-ConfigNode apply_arguments(const ConfigNode& root, const std::vector<std::string>& arguments) {
-  ConfigNode result = root;
-  std::set<std::string> seen;
-  for (const std::string& text : arguments) {
-    const Argument argument = parse_argument(text);
-    std::string path;
-    result = set(result, argument, 0, path);
-    if (!seen.insert(path).second) refuse(argument.origin, fmt::format("{} is set by an earlier argument", path));
-  }
+void mark_leftovers(std::vector<Entry>& entries, const ConfigNode* type) {
+  if (!type || !type->is_scalar()) return;
+  const auto before = std::find_if(entries.begin(), entries.end(), [](const Entry& e) { return e.key == "type"; });
+  if (before == entries.end() || !before->value.is_scalar() || before->value.text() == type->text()) return;
+  for (Entry& entry : entries) entry.leftover = true;
+}
+
+std::string hint_for(const std::string& key, const std::vector<Entry>& entries, const Diagnostics& diagnostics) {
+  if (diagnostics.count() > 20) return "";
+  std::vector<std::string> known;
+  for (const Entry& entry : entries) known.push_back(entry.key);
+  const std::string near = nearest(key, known);
+  return near.empty() ? "" : fmt::format("did you mean '{}'?", near);
+}
+
+ConfigNode appended(const ConfigNode& list, const ConfigNode& more) {
+  std::vector<ConfigNode> items = list.items();
+  const KeyPath& path = list.path();
+  for (const ConfigNode& item : more.items()) items.push_back(item.moved_to(path.index(items.size())));
+  return ConfigNode::sequence(std::move(items), list.is_null() ? more.origin() : list.origin(), path);
+}
+
+}  // namespace detail
+
+ConfigNode merge(const ConfigNode& base, const ConfigNode& overlay, Diagnostics& diagnostics) {
+  return Merger(diagnostics).merged(base, overlay);
+}
+
+ConfigNode merge(const ConfigNode& base, const ConfigNode& overlay) {
+  Diagnostics diagnostics;
+  ConfigNode result = merge(base, overlay, diagnostics);
+  diagnostics.throw_if_any();
   return result;
 }
 

@@ -31,6 +31,12 @@ KeyPath KeyPath::index(size_t i) const {
   return path;
 }
 
+size_t KeyPath::depth() const {
+  size_t steps = 0;
+  for (const Step* step = last_.get(); step; step = step->parent.get()) ++steps;
+  return steps;
+}
+
 std::string KeyPath::text() const {
   std::vector<const Step*> steps;
   for (const Step* step = last_.get(); step; step = step->parent.get()) steps.push_back(step);

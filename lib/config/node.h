@@ -33,6 +33,7 @@ class KeyPath {
   KeyPath() = default;  // the root, printed as ""
   KeyPath key(std::string name) const;
   KeyPath index(size_t i) const;
+  size_t depth() const;  // steps from the root
   std::string text() const;
 
  private:
@@ -82,10 +83,20 @@ class ConfigNode {
   std::shared_ptr<const Data> data_;
 };
 
+// What an entry of an overlay does to the entry of the same key below it. A composed config has none but `merge`.
+enum class Edit {
+  merge,    // key: value        maps merge, everything else replaces
+  append,   // key+: [items]     items at the end of the list
+  replace,  // key: !replace {}  also a map replaces whole
+  remove,   // key: !delete      the key falls away
+};
+
 struct ConfigNode::Entry {
   std::string key;
   Origin origin;  // of the key
   ConfigNode value;
+  Edit edit = Edit::merge;
+  bool leftover = false;  // written for a component whose `type` an overlay changed: ignored when the new one has no such key
 };
 
 }  // namespace nnx

@@ -20,10 +20,12 @@ namespace {
 using YAML::anchor_t;
 using YAML::Mark;
 
-// A text and where it comes from: a file, whose marks count, or one command line argument.
+// A text and where it comes from: a file, whose marks count, or one command line argument. What is wrong with it is
+// reported and reading goes on, where that is possible.
 class Source {
  public:
-  Source(Origin from, std::string_view whole) : origin(std::move(from)), text(whole) {}
+  Source(Origin from, std::string_view whole, Diagnostics& diagnostics)
+      : origin(std::move(from)), text(whole), diagnostics_(diagnostics) {}
 
   const Origin origin;
   const std::string_view text;
@@ -41,18 +43,32 @@ class Source {
     for (; counted_ < end; ++counted_) characters_ += (text[counted_] & 0xc0) != 0x80;
     return at(mark.line + 1, characters_ + 1);
   }
-  [[noreturn]] void refuse(const Origin& here, std::string message, std::string hint = "") const {
-    fail(origin.argument ? ErrorKind::usage : ErrorKind::config,
-         {.where = here.text(), .message = std::move(message), .hint = std::move(hint)});
+  std::string_view line_of(const Origin& here) const {
+    std::string_view rest = text;
+    for (int line = 1; line < here.line && !rest.empty(); ++line)
+      rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
+    return rest.substr(0, rest.find('\n'));
   }
+  void report(const Origin& here, std::string message, std::string hint = "") const {
+    diagnostics_.report(here, "", {.message = std::move(message), .hint = std::move(hint)},
+                        origin.argument ? ErrorKind::usage : ErrorKind::config);
+  }
+  // Nothing can be read after this.
+  [[noreturn]] void refuse(const Origin& here, std::string message, std::string hint = "") const {
+    report(here, std::move(message), std::move(hint));
+    diagnostics_.throw_if_any();
+    fail(ErrorKind::internal, {.message = "a reported error was lost"});
+  }
+  void mark_broken(const KeyPath& path) const { diagnostics_.mark_broken(path); }
 
  private:
+  Diagnostics& diagnostics_;
   size_t counted_ = 0;  // up to this byte, which is
   int characters_ = 0;  // this far into its line
 };
 
-// Builds the tree bottom up from the events of one document. It throws at the first thing that is not allowed, so that
-// yaml-cpp never gets to read deeper or longer than the limits.
+// Builds the tree bottom up from the events of one document. Beyond a limit it throws at once, so that yaml-cpp never
+// gets to read deeper or longer.
 class Builder : public YAML::EventHandler {
  public:
   Builder(Source& source, KeyPath base) : source_(source), base_(std::move(base)) {}
@@ -66,40 +82,48 @@ class Builder : public YAML::EventHandler {
     const char* what = top.is_map ? "map" : "list";
     const std::string began =
         here.argument ? "" : fmt::format(" that begins at {}:{}", top.origin.line, top.origin.column);
-    source_.refuse(here, fmt::format("malformed YAML: expected ',' or the end of the {}{}", what, began));
+    // The braces of an interpolation end a plain text in brackets: the mistake everybody makes once.
+    const bool interpolation = source_.line_of(here).find("${") != std::string_view::npos;
+    source_.refuse(here, fmt::format("malformed YAML: expected ',' or the end of the {}{}", what, began),
+                   interpolation ? "inside of brackets an interpolation stands in quotes: \"${...}\"" : "");
   }
 
   void OnDocumentStart(const Mark&) override {}
   void OnDocumentEnd() override {}
 
   void OnNull(const Mark& mark, anchor_t anchor) override {
-    Origin here = enter(mark, "", anchor);
+    Origin here = enter(mark, "", anchor, false);
     // The mark of an empty value is that of whatever comes next: the key is the better place.
     if (!stack_.empty() && stack_.back().has_key && here.line != stack_.back().key_origin.line) {
       here = stack_.back().key_origin;
     }
-    if (expects_key()) source_.refuse(here, "a key is missing or null", "quote a key that is called null or ~");
+    if (expects_key()) return drop_key(here, "a key is missing or null", "quote a key that is called null or ~");
     add(ConfigNode::null(here, next_path()));
   }
 
-  void OnAlias(const Mark& mark, anchor_t) override { refuse_alias(source_.at(mark)); }
+  void OnAlias(const Mark& mark, anchor_t) override {
+    const Origin here = source_.at(mark);
+    report_alias(here);
+    if (expects_key()) return drop_key(here);
+    source_.mark_broken(next_path());
+    add(ConfigNode::null(here, next_path()));
+  }
 
   void OnScalar(const Mark& mark, const std::string& tag, anchor_t anchor, const std::string& value) override {
-    const Origin here = enter(mark, tag, anchor);
+    const Origin here = enter(mark, tag, anchor, false);
     const bool is_quoted = tag == "!";
     if (is_quoted) check_closed(mark, here);
     if (value.find('\0') != std::string::npos) source_.refuse(here, "a NUL character is not allowed");
     // yaml-cpp turns these two escapes into bytes that are no UTF-8.
     if (invalid_utf8(value))
       source_.refuse(here, "the escapes \\N and \\_ are not supported", "write \\u0085 or \\u00a0");
-    if (value.find("${") != std::string::npos) {
-      source_.refuse(here, "interpolation ${...} is not supported yet", "write the value out");
+    if (expects_key()) return add_key(here, value, is_quoted);
+    if (edit_ == Edit::remove) {
+      if (!value.empty()) source_.report(here, "!delete stands alone, without a value");
+      return add(ConfigNode::null(here, next_path()));
     }
-    if (expects_key()) {
-      add_key(here, value, is_quoted);
-    } else {
-      add(ConfigNode::scalar(value, is_quoted, here, next_path()));
-    }
+    if (edit_ == Edit::replace && value.empty()) return add(ConfigNode::null(here, next_path()));
+    add(ConfigNode::scalar(value, is_quoted, here, next_path()));
   }
 
   void OnSequenceStart(const Mark& mark, const std::string& tag, anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -107,6 +131,7 @@ class Builder : public YAML::EventHandler {
   }
   void OnSequenceEnd() override {
     Open top = close_collection();
+    edit_ = top.edit;
     add(ConfigNode::sequence(std::move(top.items), top.origin, top.path));
   }
   void OnMapStart(const Mark& mark, const std::string& tag, anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -114,12 +139,13 @@ class Builder : public YAML::EventHandler {
   }
   void OnMapEnd() override {
     Open top = close_collection();
+    edit_ = top.edit;
     add(ConfigNode::map(std::move(top.entries), top.origin, top.path));
   }
 
-  [[noreturn]] void refuse_alias(const Origin& here) const {
-    source_.refuse(here, "YAML anchors and aliases are not supported",
-                   "copy the value, or quote a text that begins with & or *");
+  void report_alias(const Origin& here) const {
+    source_.report(here, "YAML anchors and aliases are not supported",
+                   "${key} repeats a value; quote a text that begins with & or *");
   }
 
  private:
@@ -130,21 +156,29 @@ class Builder : public YAML::EventHandler {
     std::vector<ConfigNode> items = {};
     std::vector<ConfigNode::Entry> entries = {};
     std::unordered_map<std::string, Origin> seen = {};  // keys and where they stood first
-    bool has_key = false;                               // `key` waits for its value
+    Edit edit = Edit::merge;                            // of the list or map itself
+    bool has_key = false;                               // `key` waits for its value,
+    bool dropped = false;                               // which nobody will see
+    bool appends = false;                               // it was written key+
     std::string key = {};
     Origin key_origin = {};
   };
 
-  // What holds for every node: no anchor, no tag, not too many.
-  Origin enter(const Mark& mark, const std::string& tag, anchor_t anchor) {
+  // What holds for every node: no anchor, no tag but those of edits, not too many.
+  Origin enter(const Mark& mark, const std::string& tag, anchor_t anchor, bool collection) {
     const Origin here = source_.at(mark);
-    if (anchor != YAML::NullAnchor) refuse_alias(here);
-    if (tag == "!delete" || tag == "!replace") {
-      source_.refuse(here, fmt::format("the tag {} is not supported yet", tag));
-    }
+    edit_ = Edit::merge;
+    if (anchor != YAML::NullAnchor) report_alias(here);
     // yaml-cpp's own marks: "?" for plain, "!" for quoted.
-    if (!tag.empty() && tag != "?" && tag != "!") {
-      source_.refuse(here, fmt::format("the YAML tag {} is not supported", in_quotes(tag)), "remove it");
+    if (tag == "!delete" || tag == "!replace") {
+      const bool of_key = !stack_.empty() && stack_.back().is_map && stack_.back().has_key;
+      if (!of_key) source_.report(here, fmt::format("{} can only stand before the value of a key", tag));
+      else if (stack_.back().appends) source_.report(here, fmt::format("{} cannot be appended", tag));
+      else if (tag == "!delete" && collection) source_.report(here, "!delete stands alone, without a value");
+      else edit_ = tag == "!delete" ? Edit::remove : Edit::replace;
+    } else if (!tag.empty() && tag != "?" && tag != "!") {
+      source_.report(here, fmt::format("the YAML tag {} is not supported", in_quotes(tag)),
+                     "remove it; the tags there are !delete and !replace");
     }
     if (++nodes_ > max_config_nodes) source_.refuse(here, fmt::format("more than {} values", max_config_nodes));
     return here;
@@ -174,26 +208,37 @@ class Builder : public YAML::EventHandler {
     return top.is_map ? top.path.key(top.key) : top.path.index(top.items.size());
   }
 
-  void add_key(const Origin& here, const std::string& key, bool is_quoted) {
+  // Reports a key unless that was done, and forgets the value that follows.
+  void drop_key(const Origin& here, std::string message = "", std::string hint = "") {
+    if (!message.empty()) source_.report(here, std::move(message), std::move(hint));
+    Open& top = stack_.back();
+    top.has_key = top.dropped = true;
+    top.appends = false;
+    top.key = "?";
+    top.key_origin = here;
+  }
+
+  void add_key(const Origin& here, std::string key, bool is_quoted) {
     if (key == "<<" && !is_quoted)
-      source_.refuse(here, "merge keys (<<) are not supported", "use a second --config file");
-    if (key.empty()) source_.refuse(here, "a key is empty");
-    if (key.size() > max_config_key) source_.refuse(here, fmt::format("a key of more than {} bytes", max_config_key));
-    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; })) {
-      source_.refuse(here, fmt::format("control character in the key {}", in_quotes(key)));
-    }
-    if (key.ends_with('+') && !is_quoted) {
-      source_.refuse(here, fmt::format("appending to a list ({}:) is not supported yet", key), "write the whole list");
-    }
+      return drop_key(here, "merge keys (<<) are not supported", "use include: or a second --config file");
+    const bool appends = key.ends_with('+') && !is_quoted;
+    if (appends) key.pop_back();
+    if (key.empty()) return drop_key(here, "a key is empty");
+    if (key.size() > max_config_key)
+      return drop_key(here, fmt::format("a key of more than {} bytes", max_config_key));
+    if (std::any_of(key.begin(), key.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+      return drop_key(here, fmt::format("control character in the key {}", in_quotes(key)));
     Open& top = stack_.back();
     const auto [first, fresh] = top.seen.emplace(key, here);
     if (!fresh) {
       const Origin& there = first->second;
       const std::string place = there.argument ? "" : fmt::format(" at {}:{}", there.line, there.column);
-      source_.refuse(here, fmt::format("duplicate key {}, already set{}", in_quotes(key), place), "remove one of the two");
+      return drop_key(here, fmt::format("duplicate key {}, already set{}", in_quotes(key), place),
+                      "remove one of the two");
     }
     top.has_key = true;
-    top.key = key;
+    top.appends = appends;
+    top.key = std::move(key);
     top.key_origin = here;
   }
 
@@ -204,15 +249,18 @@ class Builder : public YAML::EventHandler {
     }
     Open& top = stack_.back();
     if (top.is_map) {
-      top.entries.push_back({std::move(top.key), top.key_origin, std::move(node)});
-      top.has_key = false;
+      if (!top.dropped) {
+        const Edit edit = top.appends ? Edit::append : edit_;
+        top.entries.push_back({std::move(top.key), top.key_origin, std::move(node), edit});
+      }
+      top.has_key = top.dropped = false;
     } else {
       top.items.push_back(std::move(node));
     }
   }
 
   void open_collection(bool is_map, const Mark& mark, const std::string& tag, anchor_t anchor) {
-    const Origin here = enter(mark, tag, anchor);
+    const Origin here = enter(mark, tag, anchor, true);
     if (expects_key()) {
       source_.refuse(here, fmt::format("a key must be a name, got a {}", is_map ? "map" : "list"),
                      "check that its brackets are closed");
@@ -221,7 +269,7 @@ class Builder : public YAML::EventHandler {
       source_.refuse(here, fmt::format("nesting deeper than {} levels", max_config_depth));
     }
     KeyPath path = next_path();
-    stack_.push_back({.is_map = is_map, .origin = here, .path = std::move(path)});
+    stack_.push_back({.is_map = is_map, .origin = here, .path = std::move(path), .edit = edit_});
   }
 
   Open close_collection() {
@@ -234,6 +282,7 @@ class Builder : public YAML::EventHandler {
   KeyPath base_;
   ConfigNode root_;
   std::vector<Open> stack_;
+  Edit edit_ = Edit::merge;  // of the node that is being read
   size_t nodes_ = 0;
 };
 
@@ -291,9 +340,9 @@ std::string explain(const std::string& message) {
 
 // The one document of the text. yaml-cpp can hand out documents for ever without reading on (`,`), so it is asked for a
 // second one only to see whether anything is left, and never for a third.
-ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& base) {
+ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& base, Diagnostics& diagnostics) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  Source source{origin, text};
+  Source source{origin, text, diagnostics};
   screen(source);
   // The line break lets an unclosed quote reach check_closed, which knows where it began.
   std::istringstream stream{std::string(text) + '\n'};
@@ -316,7 +365,10 @@ ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& bas
                   "check the indentation, quotes and commas");
   } catch (const YAML::Exception& e) {
     const Origin here = e.mark.is_null() ? source.origin : source.at(e.mark);
-    if (e.msg == "the referenced anchor is not defined") first.refuse_alias(here);
+    if (e.msg == "the referenced anchor is not defined") {
+      first.report_alias(here);
+      diagnostics.throw_if_any();
+    }
     if (e.msg.starts_with("end of ") && e.msg.ends_with("flow not found")) first.refuse_unclosed(here);
     source.refuse(here, "malformed YAML: " + explain(e.msg));
   }
@@ -325,24 +377,30 @@ ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& bas
 
 }  // namespace
 
-ConfigNode parse_yaml(std::string_view text, const std::string& source) {
-  return parse(text, {.source = std::make_shared<const std::string>(source)}, {});
+ConfigNode parse_yaml(std::string_view text, const std::string& source, Diagnostics& diagnostics) {
+  return parse(text, {.source = std::make_shared<const std::string>(source)}, {}, diagnostics);
 }
 
-ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path) {
+ConfigNode parse_yaml(std::string_view text, const std::string& source) {
+  Diagnostics diagnostics;
+  ConfigNode root = parse_yaml(text, source, diagnostics);
+  diagnostics.throw_if_any();
+  return root;
+}
+
+ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path, Diagnostics& diagnostics) {
   const auto first = text.find_first_not_of(' ');
   const bool empty = first == std::string_view::npos;
   if (!empty) text = text.substr(first, text.find_last_not_of(' ') + 1 - first);
-  const Source source{origin, text};
+  const Source source{origin, text, diagnostics};
   if (empty) {
     source.refuse(origin, "the value is empty",
                   "write key=null, or key='' (in quotes for the shell) for an empty string");
   }
-  if (std::string_view("[{\"'").find(text[0]) != std::string_view::npos) return parse(text, origin, path);
+  if (std::string_view("[{\"'").find(text[0]) != std::string_view::npos) return parse(text, origin, path, diagnostics);
   screen(source);
   if (text[0] == '!')
-    source.refuse(origin, "tags are not supported in arguments yet", "quote a text that begins with !");
-  if (text.find("${") != std::string_view::npos) source.refuse(origin, "interpolation ${...} is not supported yet");
+    source.refuse(origin, "the only tag of an argument is !delete", "quote a text that begins with !");
   if (is_null_word(text)) return ConfigNode::null(origin, path);
   return ConfigNode::scalar(std::string(text), false, origin, path);
 }

@@ -137,6 +137,11 @@ void KeyReader::finish() {
   std::vector<std::string> meant;
   for (const ConfigNode::Entry& entry : node_.entries()) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
+    if (entry.leftover) {
+      diagnostics_.note(fmt::format("{}: {} is no key of the new type and falls away", entry.origin.text(),
+                                    node_.path().key(entry.key).text()));
+      continue;
+    }
     const std::string near = nearest(entry.key, known_);
     std::string hint = near.empty() ? "" : fmt::format("did you mean '{}'? ", near);
     hint += known_.empty() ? "no keys are known here" : "known keys: " + join(known_);

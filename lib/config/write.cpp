@@ -39,7 +39,10 @@ std::string scalar_text(const ConfigNode& node) {
   return plain ? text : in_quotes(text);
 }
 
-std::string key_text(const std::string& key) { return needs_quotes(key) ? in_quotes(key) : key; }
+// A plain key that ends with + would append.
+std::string key_text(const std::string& key) {
+  return needs_quotes(key) || key.ends_with('+') ? in_quotes(key) : key;
+}
 
 bool is_leaf(const ConfigNode& node) { return node.is_null() || node.is_scalar(); }
 
@@ -49,23 +52,41 @@ bool is_inline(const ConfigNode& node) {
   return std::all_of(node.items().begin(), node.items().end(), is_leaf);
 }
 
-void write_block(const ConfigNode& node, size_t indent, std::string& out);
+class BlockWriter {
+ public:
+  explicit BlockWriter(const Comments* comments) : comments_(comments) {}
 
-// `head` ("key:" or "-") and the value after it, in the same line or in the lines below.
-void write_item(const std::string& head, const ConfigNode& value, size_t indent, std::string& out) {
-  out += std::string(indent, ' ') + head;
-  if (is_inline(value)) {
-    out += ' ' + write_flow(value) + '\n';
-  } else {
-    out += '\n';
-    write_block(value, indent + 2, out);
+  void write(const ConfigNode& node, size_t indent) {
+    for (const ConfigNode& item : node.items()) write_item("-", item, indent);
+    for (const ConfigNode::Entry& entry : node.entries()) write_item(key_text(entry.key) + ':', entry.value, indent);
   }
-}
+  std::string text() && { return std::move(out_); }
 
-void write_block(const ConfigNode& node, size_t indent, std::string& out) {
-  for (const ConfigNode& item : node.items()) write_item("-", item, indent, out);
-  for (const ConfigNode::Entry& entry : node.entries()) write_item(key_text(entry.key) + ':', entry.value, indent, out);
-}
+ private:
+  // `head` ("key:" or "-") and the value after it, in the same line or in the lines below.
+  void write_item(const std::string& head, const ConfigNode& value, size_t indent) {
+    const std::string margin(indent, ' ');
+    if (const std::string above = comment(value, true); !above.empty()) out_ += margin + "# " + above + '\n';
+    out_ += margin + head;
+    const bool inside = comments_ ? is_leaf(value) || (value.items().empty() && value.entries().empty()) : is_inline(value);
+    if (inside) out_ += ' ' + write_flow(value);
+    if (const std::string behind = comment(value, false); !behind.empty()) out_ += "  # " + behind;
+    out_ += '\n';
+    if (!inside) write(value, indent + 2);
+  }
+
+  std::string comment(const ConfigNode& value, bool above) const {
+    if (!comments_) return "";
+    const auto& text_of = above ? comments_->above : comments_->behind;
+    std::string text = text_of ? text_of(value) : "";
+    for (char& c : text)
+      if (static_cast<unsigned char>(c) < 0x20) c = ' ';
+    return text;
+  }
+
+  const Comments* comments_;
+  std::string out_;
+};
 
 nlohmann::ordered_json json_of(const ConfigNode& node) {
   if (node.is_null()) return nullptr;
@@ -105,9 +126,16 @@ std::string write_flow(const ConfigNode& node) {
 
 std::string write_yaml(const ConfigNode& node) {
   if (is_inline(node)) return write_flow(node) + '\n';
-  std::string out;
-  write_block(node, 0, out);
-  return out;
+  BlockWriter writer(nullptr);
+  writer.write(node, 0);
+  return std::move(writer).text();
+}
+
+std::string write_yaml(const ConfigNode& node, const Comments& comments) {
+  if (is_leaf(node) || (node.items().empty() && node.entries().empty())) return write_flow(node) + '\n';
+  BlockWriter writer(&comments);
+  writer.write(node, 0);
+  return std::move(writer).text();
 }
 
 std::string to_json(const ConfigNode& node) { return json_of(node).dump(2); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "config/interpolate.h"
 #include "config/write.h"
 #include "data/builtin.h"
 #include "data/split.h"
@@ -133,7 +134,16 @@ void check_together(const TrainConfig& config, const ConfigNode& root, Diagnosti
 }
 
 std::string output_dir_of(const TrainConfig& config, const TrainSource& source) {
-  return config.output_dir ? *config.output_dir : (fs::path("runs") / fs::path(source.files.at(0)).stem()).string();
+  if (config.output_dir) return *config.output_dir;
+  std::string name = fs::path(source.files.at(0)).stem().string();
+  for (const std::string& overlay : source.overlays) name += "-" + fs::path(overlay).stem().string();
+  return (fs::path("runs") / name).string();
+}
+
+ConfigNode load(const TrainSource& source, Diagnostics& diagnostics) {
+  std::vector<std::string> files = source.files;
+  files.insert(files.end(), source.overlays.begin(), source.overlays.end());
+  return load_config(files, source.arguments, diagnostics);
 }
 
 void build_model(Setup& setup) {
@@ -199,8 +209,8 @@ void check_batch(Setup& setup) {
 Setup prepare_model(const TrainSource& source) {
   Setup setup;
   setup.source = source;
-  setup.root = load_config(source.files, source.arguments);
   Diagnostics& diagnostics = setup.diagnostics;
+  setup.root = load(source, diagnostics);
   TrainConfig& config = setup.config = read<TrainConfig>(setup.root, diagnostics);
   check_together(config, setup.root, diagnostics);
   config.output_dir = setup.output_dir = output_dir_of(config, source);
@@ -240,7 +250,7 @@ Setup prepare(const TrainSource& source) {
   check_batch(setup);
   if (diagnostics.ok()) complete_plan(setup);
   diagnostics.throw_if_any();
-  setup.resolved = diagnostics.resolved();
+  setup.resolved = escape_interpolation(diagnostics.resolved());
   return setup;
 }
 
@@ -266,8 +276,8 @@ Dataset read_split(Setup& setup, const std::string& split, const DataSchema& sch
 }
 
 std::string output_dir_of(const TrainSource& source) {
-  const ConfigNode root = load_config(source.files, source.arguments);
   Diagnostics diagnostics;
+  const ConfigNode root = load(source, diagnostics);
   const auto config = read<TrainConfig>(root, diagnostics);
   return diagnostics.ok() ? output_dir_of(config, source) : "";
 }

@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "config/parse.h"
+#include "config/compose.h"
 #include "nn/losses.h"
 #include "optim/optim.h"
 #include "surgery/surgery.h"
@@ -21,7 +21,7 @@
 namespace nnx {
 
 struct TrainSource {
-  std::vector<std::string> files = {};
+  std::vector<std::string> files = {}, overlays = {};  // overlays are merged after all files
   std::vector<std::string> arguments = {};
   std::filesystem::path data_folder = {};  // tried for relative paths after the working directory; "": of the config
 };

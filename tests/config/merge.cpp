@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "config/parse.h"
+#include "config/compose.h"
 #include "config/write.h"
 #include "help.h"
 
@@ -46,6 +46,21 @@ TEST_CASE("arguments replace, create and reach into lists") {
         "{seed: 0, optimizer: adam, model: {type: MLP, bn: {rate: 0.1}}, layers: [gelu, {type: Linear, n: 2}]}");
 }
 
+TEST_CASE("arguments append and delete") {
+  CHECK(applied({"layers+={type: Dropout}", "layers+=[gelu, relu]", "model=!delete"}) ==
+        "{seed: 0, optimizer: adam, layers: [{type: Linear, n: 1}, {type: Linear, n: 2}, {type: Dropout}, gelu, relu]}");
+  CHECK(applied({"model.bn.rate=!delete", "seed=!delete", "layers=!delete", "new+=1"}) ==
+        "{optimizer: adam, model: {type: MLP, bn: {}}, new: [1]}");
+}
+
+TEST_CASE("all wrong arguments are reported together") {
+  CHECK(argument_error({"seed", "a..b=1", "seed=1"}) ==
+        "64 argument 'seed': not a setting; write key=value\n"
+        "argument 'a..b=1': bad key 'a..b': a name is missing next to a '.'");
+  CHECK(argument_error(std::vector<std::string>(1001, "a=1")) ==
+        "64 more than 1000 arguments; write them in a file and give it as --overlay");
+}
+
 TEST_CASE("the value of an argument") {
   const auto value = [](const std::string& text) {
     return apply_arguments(ConfigNode(), {"k=" + text}).find("k")->describe();
@@ -80,8 +95,14 @@ TEST_CASE("bad arguments are usage errors") {
   CHECK(argument_error({"a[]=1"}) == "64 argument 'a[]=1': bad key 'a[]': an index is written as list[0]");
   CHECK(argument_error({"layers[0]n=1"}) ==
         "64 argument 'layers[0]n=1': bad key 'layers[0]n': a '.' is missing after ']'");
-  CHECK(argument_error({"a+=1"}) ==
-        "64 argument 'a+=1': bad key 'a+': appending to a list (key+=) is not supported yet");
+  CHECK(argument_error({"seed+=1"}) == "64 argument 'seed+=1': seed is '0' (c.yaml:1:7), not a list");
+  CHECK(argument_error({"layer=!delete"}) ==
+        "64 argument 'layer=!delete': there is nothing to delete; did you mean 'layers'?");
+  CHECK(argument_error({"layers.0=!delete"}) ==
+        "64 argument 'layers.0=!delete': an item of a list cannot be deleted: the others would change their places; "
+        "write the list");
+  CHECK(argument_error({"seed=!x"}) ==
+        "64 argument 'seed=!x': the only tag of an argument is !delete; quote a text that begins with !");
   CHECK(argument_error({"seed=1", "seed=2"}) == "64 argument 'seed=2': seed is set by an earlier argument");
   CHECK(argument_error({"layers.0.n=1", "layers[0].n=2"}) ==
         "64 argument 'layers[0].n=2': layers[0].n is set by an earlier argument");
@@ -99,7 +120,6 @@ TEST_CASE("bad arguments are usage errors") {
         "64 argument 'seed=[1': a key must be a name, got a list; check that its brackets are closed");
   CHECK(argument_error({"seed={a: 1, a: 2}"}) ==
         "64 argument 'seed={a: 1, a: 2}': duplicate key 'a', already set; remove one of the two");
-  CHECK(argument_error({"seed=${x}"}) == "64 argument 'seed=${x}': interpolation ${...} is not supported yet");
   CHECK(argument_error({"seed=\xff"}) == "64 argument 'seed=\\xff': not valid UTF-8");
   CHECK(argument_error({"seed=" + std::string(2'000'000, 'x')}).ends_with("xxx...': larger than 1048576 bytes"));
 }

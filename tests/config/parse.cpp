@@ -78,21 +78,25 @@ TEST_CASE("what is not supported is refused with its place") {
   CHECK(parse_error("lr: 1\nx: 2\n\"lr\": 3\n") ==
         "78 c.yaml:3:1: duplicate key 'lr', already set at 1:1; remove one of the two");
   const std::string alias =
-      "YAML anchors and aliases are not supported; copy the value, or quote a text that begins with & or *";
-  CHECK(parse_error("a: &x 1\nb: *x\n") == "78 c.yaml:1:4: " + alias);
-  CHECK(parse_error("a: &x [*x]\n") == "78 c.yaml:1:4: " + alias);
+      "YAML anchors and aliases are not supported; ${key} repeats a value; quote a text that begins with & or *";
+  CHECK(parse_error("a: &x 1\nb: *x\n") == "78 c.yaml:1:4: " + alias + "\nc.yaml:2:4: " + alias);
+  CHECK(parse_error("a: &x [*x]\n") == "78 c.yaml:1:4: " + alias + "\nc.yaml:1:8: " + alias);
   CHECK(parse_error("b: *x\n") == "78 c.yaml:1:4: " + alias);
   CHECK(parse_error("a: 1\n<<: {b: 2}\n") ==
-        "78 c.yaml:2:1: merge keys (<<) are not supported; use a second --config file");
+        "78 c.yaml:2:1: merge keys (<<) are not supported; use include: or a second --config file");
   CHECK(parse_error("a: 1\n---\nb: 2\n") == "78 c.yaml:2:1: a second YAML document; only one is allowed");
   CHECK(parse_error("a: !!python/object x\n") ==
-        "78 c.yaml:1:4: the YAML tag 'tag:yaml.org,2002:python/object' is not supported; remove it");
-  CHECK(parse_error("a: !delete\n") == "78 c.yaml:1:4: the tag !delete is not supported yet");
-  CHECK(parse_error("a: !replace {b: 1}\n") == "78 c.yaml:1:4: the tag !replace is not supported yet");
-  CHECK(parse_error("a+: [1]\n") ==
-        "78 c.yaml:1:1: appending to a list (a+:) is not supported yet; write the whole list");
-  CHECK(parse_error("a: \"${b}\"\n") ==
-        "78 c.yaml:1:4: interpolation ${...} is not supported yet; write the value out");
+        "78 c.yaml:1:4: the YAML tag 'tag:yaml.org,2002:python/object' is not supported; remove it; the tags "
+        "there are !delete and !replace");
+  CHECK(parse_error("a: [!delete , !replace 1]\n") ==
+        "78 c.yaml:1:5: !delete can only stand before the value of a key\n"
+        "c.yaml:1:15: !replace can only stand before the value of a key");
+  CHECK(parse_error("a: !delete 1\nb: !delete {c: 1}\nd+: !replace [1]\n") ==
+        "78 c.yaml:1:4: !delete stands alone, without a value\n"
+        "c.yaml:2:4: !delete stands alone, without a value\n"
+        "c.yaml:3:5: !replace cannot be appended");
+  CHECK(parse_error("a: [1]\na+: [1]\n") ==
+        "78 c.yaml:2:1: duplicate key 'a', already set at 1:1; remove one of the two");
   CHECK(parse_error("%YAML 1.2\n---\na: 1\n") == "78 c.yaml:1:1: YAML directives are not supported; remove the line");
   CHECK(parse_error("? [a]\n: b\n") ==
         "78 c.yaml:1:3: a key must be a name, got a list; check that its brackets are closed");
@@ -103,6 +107,16 @@ TEST_CASE("what is not supported is refused with its place") {
   CHECK(parse_error("a: \"\\0\"\n") == "78 c.yaml:1:4: a NUL character is not allowed");
   CHECK(parse_error("a: \"\\N\"\n") ==
         "78 c.yaml:1:4: the escapes \\N and \\_ are not supported; write \\u0085 or \\u00a0");
+}
+
+TEST_CASE("all that is wrong in a file is reported together") {
+  CHECK(parse_error("a: 1\na: 2\n'': 3\nb: {c: !t 1, c: [1, *x]}\n") ==
+        "78 c.yaml:2:1: duplicate key 'a', already set at 1:1; remove one of the two\n"
+        "c.yaml:3:1: a key is empty\n"
+        "c.yaml:4:8: the YAML tag '!t' is not supported; remove it; the tags there are !delete and !replace\n"
+        "c.yaml:4:14: duplicate key 'c', already set at 4:5; remove one of the two\n"
+        "c.yaml:4:21: YAML anchors and aliases are not supported; ${key} repeats a value; quote a text that begins with "
+        "& or *");
 }
 
 TEST_CASE("bytes that no config holds") {
@@ -129,6 +143,9 @@ TEST_CASE("malformed YAML") {
         "78 c.yaml:3:1: malformed YAML: expected ',' or the end of the map that begins at 1:4");
   CHECK(parse_error("a: {b: 1 \"c\": 2}\n") ==
         "78 c.yaml:1:13: malformed YAML: expected ',' or the end of the map that begins at 1:4");
+  CHECK(parse_error("a: {b: ${c}, d: 1}\n") ==
+        "78 c.yaml:1:9: malformed YAML: expected ',' or the end of the map that begins at 1:4; inside of brackets an "
+        "interpolation stands in quotes: \"${...}\"");
   CHECK(parse_error("[a\n") == "78 c.yaml:1:1: a key must be a name, got a list; check that its brackets are closed");
   CHECK(parse_error("a: b: c\n") ==
         "78 c.yaml:1:5: malformed YAML: a key is not expected here; check the indentation, or quote a text that holds "

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "config/parse.h"
+#include "config/compose.h"
 #include "config/write.h"
 #include "help.h"
 
