@@ -26,6 +26,12 @@ void add_inspect(CLI::App& app, Action& action);
 void add_plan(CLI::App& app, Action& action);
 void add_bench(CLI::App& app, Action& action);
 void add_sweep(CLI::App& app, Action& action, const std::vector<std::string>& argv);
+void add_render(CLI::App& app, Action& action);
+void add_diff(CLI::App& app, Action& action);
+void add_schema(CLI::App& app, Action& action);
+void add_init(CLI::App& app, Action& action);
+void add_completion(CLI::App& app, Action& action);
+void add_man(CLI::App& app, Action& action, const std::string& version);
 
 // The options that name a config: --config, --overlay and key=value arguments.
 struct ConfigOptions {

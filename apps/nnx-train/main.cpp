@@ -29,6 +29,7 @@ int report(const std::string& text, int code) {
 // Without a subcommand the arguments are those of `train`.
 std::vector<std::string> with_command(const CLI::App& app, std::vector<std::string> arguments) {
   const std::string& first = arguments[0];
+  if (first == "--man") arguments[0] = "man";
   if (first == "-h" || first == "--help" || first == "--version") return arguments;
   std::vector<std::string> names;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
@@ -52,8 +53,23 @@ std::vector<std::string> with_sweep_verb(const CLI::App& app, std::vector<std::s
   return arguments;
 }
 
+// What CLI11 says of a command line, with the nearest option for one that is not known.
+std::string with_hint(const CLI::App& app, const std::string& message) {
+  std::vector<std::string> names;
+  const CLI::App* command = &app;  // the innermost one on the command line
+  while (!command->get_subcommands().empty()) command = command->get_subcommands()[0];
+  for (const CLI::Option* option : command->get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const size_t dashes = message.rfind("--");
+  if (dashes == std::string::npos || message.find("not expected") == std::string::npos) return message;
+  const std::string word = message.substr(dashes, message.find_first_of("= ", dashes) - dashes);
+  const std::string near = nearest(word, names);
+  return near.empty() ? message : message + "; did you mean '" + near + "'?";
+}
+
 int run(int argc, char** argv) {
   CLI::App app("nnx-train trains neural networks described in YAML, on the CPU.", "nnx-train");
+  app.require_subcommand(0, 1);
   app.set_version_flag("--version", std::string("nnx-train ") + version);
   app.footer(std::string(examples_text) + exit_codes_text);
   Action action;
@@ -67,6 +83,12 @@ int run(int argc, char** argv) {
   add_plan(app, action);
   add_bench(app, action);
   add_sweep(app, action, {argv, argv + argc});
+  add_render(app, action);
+  add_diff(app, action);
+  add_schema(app, action);
+  add_init(app, action);
+  add_completion(app, action);
+  add_man(app, action, std::string("nnx-train ") + version);
   if (argc < 2) {
     std::fputs(app.help().c_str(), stderr);
     return exit_code(ErrorKind::usage);
@@ -77,7 +99,7 @@ int run(int argc, char** argv) {
     app.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    return report(error.what(), exit_code(ErrorKind::usage));
+    return report(with_hint(app, error.what()), exit_code(ErrorKind::usage));
   }
   return action ? action() : 0;
 }

@@ -12,14 +12,14 @@ namespace nnx {
 namespace {
 
 struct PlanArguments {
-  std::vector<std::string> files, words;
+  std::vector<std::string> files, overlays, words;
   std::string html;
   bool json = false;
 };
 
 // The words are a run directory, unless config files are given, and key=value arguments.
 TrainSource source_of(const PlanArguments& arguments) {
-  TrainSource source{.files = arguments.files, .arguments = {}};
+  TrainSource source{.files = arguments.files, .overlays = arguments.overlays, .arguments = {}};
   for (const std::string& word : arguments.words) {
     if (word.find('=') != std::string::npos) source.arguments.push_back(word);
     else if (source.files.empty()) source = source_of_run(word, std::move(source.arguments));
@@ -42,6 +42,7 @@ void add_plan(CLI::App& app, Action& action) {
   command->add_option("-c,--config", arguments->files, "A config file instead; several are merged in order")
       ->allow_extra_args(false);
   command->add_option("--html", arguments->html, "Write a web page to this file instead");
+  command->add_option("--overlay", arguments->overlays, "Changes, merged after all configs")->allow_extra_args(false);
   command->add_flag("--json", arguments->json, "Print JSON");
   command->footer(exit_codes_text);
   command->callback([arguments, &action] {

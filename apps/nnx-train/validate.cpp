@@ -2,8 +2,8 @@
 #include <memory>
 
 #include "commands.h"
-#include "config/write.h"
-#include "train/setup.h"
+#include "train/console.h"
+#include "train/estimate.h"
 
 namespace nnx {
 
@@ -13,15 +13,18 @@ void add_validate(CLI::App& app, Action& action) {
     bool json = false;
   };
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command =
-      app.add_subcommand("validate", "Check a config, its data and the shapes of its model without training");
+  CLI::App* command = app.add_subcommand(
+      "validate", "Check a config, its data and the shapes of its model without training; estimate the memory");
   arguments->config.add_to(*command);
-  command->add_flag("--json", arguments->json, "Print the resolved config as JSON, not as YAML");
-  command->footer(exit_codes_text);
+  command->add_flag("--json", arguments->json, "Print JSON");
+  command->footer(std::string("Example:\n  nnx-train validate configs/mlp.yaml\n\n") + exit_codes_text);
   command->callback([arguments, &action] {
     action = [arguments] {
-      const Setup setup = prepare(arguments->config.source());
-      std::fputs((arguments->json ? to_json(setup.resolved) : write_yaml(setup.resolved)).c_str(), stdout);
+      Setup setup = prepare(arguments->config.source());
+      Console console(stderr);
+      for (const std::string& note : setup.diagnostics.notes()) console.warning(note);
+      const Estimate found = estimate(setup);
+      std::fputs((arguments->json ? to_json(found) : to_text(found)).c_str(), stdout);
       return 0;
     };
   });

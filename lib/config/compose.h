@@ -1,8 +1,8 @@
 // Composition: config files, overlays and `a.b.c=value` arguments become one config, and each node of it still knows the
 // file and line, or the argument, that it came from.
 //
-//   1. A file is merged on top of the files that its `include:` names, relative to it, in their order.
-//   2. The files are merged in order: maps key by key, everything else replaces. `key+: [..]` appends to a list,
+//   1. Before a file come the files that its `include:` names, relative to it, in their order.
+//   2. All are merged in order: maps key by key, everything else replaces. `key+: [..]` appends to a list,
 //      `key: !delete` removes the key, `key: !replace {..}` replaces a map whole.
 //   3. The arguments set one value each, in order.
 //   4. ${...} is replaced everywhere (config/interpolate.h). Inside of `modules.NAME` the names that are NAME's arguments
@@ -31,9 +31,6 @@ inline constexpr size_t max_config_arguments = 1000;
 ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments,
                        Diagnostics& diagnostics);
 ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments = {});
-
-// Step 1 for one file.
-ConfigNode load_with_includes(const std::string& file, Diagnostics& diagnostics);
 
 // Step 2: `overlay` on top of `base`, which has no edits left in it. A map over a bare component name (`adam`) takes the
 // name as its `type`; over any other scalar or a list it is an error.

@@ -61,12 +61,14 @@ std::string read_whole(const std::string& file) {
   return text;
 }
 
-// Reads a file and what it includes.
+// Merges a file, and before it what it includes, over a config.
 class Includer {
  public:
   explicit Includer(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
 
-  ConfigNode load(const std::string& file) {
+  bool failed() const { return failed_; }  // something could not be included, which was reported
+
+  ConfigNode merged(const ConfigNode& base, const std::string& file) {
     if (++files_ > max_config_files)
       refuse(ErrorKind::config, file, fmt::format("more than {} files are read for one config", max_config_files));
     const ConfigNode root = load_file(file, diagnostics_);
@@ -75,9 +77,9 @@ class Includer {
     std::erase_if(entries, [](const ConfigNode::Entry& entry) { return entry.key == "include"; });
     const ConfigNode own = ConfigNode::map(std::move(entries), root.origin(), root.path());
     chain_.push_back(std::filesystem::path(file).lexically_normal().string());
-    ConfigNode below = ConfigNode::map({}, root.origin(), root.path());
+    ConfigNode below = base.is_null() ? ConfigNode::map({}, root.origin(), root.path()) : base;
     for (const ConfigNode& name : include ? names_of(*include) : std::vector<ConfigNode>())
-      diagnostics_.attempt([&] { below = merge(below, included(name, file), diagnostics_); });
+      if (!diagnostics_.attempt([&] { below = included(below, name, file); })) failed_ = true;
     chain_.pop_back();
     return merge(below, own, diagnostics_);
   }
@@ -88,12 +90,13 @@ class Includer {
     for (const ConfigNode& name : names) {
       if (name.is_scalar() && !name.text().empty()) continue;
       diagnostics_.report(name, {.expected = "a file name, or a list of them", .got = name.describe()});
+      failed_ = true;
       return {};
     }
     return names;
   }
 
-  ConfigNode included(const ConfigNode& name, const std::string& from) {
+  ConfigNode included(const ConfigNode& below, const ConfigNode& name, const std::string& from) {
     const auto path = (std::filesystem::path(from).parent_path() / name.text()).lexically_normal();
     const std::string file = path.string();
     if (const auto loop = std::ranges::find(chain_, file); loop != chain_.end()) {
@@ -103,7 +106,7 @@ class Includer {
       diagnostics_.throw_if_any();
     }
     try {
-      return load(file);
+      return merged(below, file);
     } catch (const ConfigError&) { throw; } catch (const Error& error) {
       if (error.kind() == ErrorKind::config) throw;  // it names its own place
       refuse(error.kind(), name.where(), error.what(),
@@ -116,6 +119,7 @@ class Includer {
   Diagnostics& diagnostics_;
   std::vector<std::string> chain_;
   size_t files_ = 0;
+  bool failed_ = false;
 };
 
 }  // namespace
@@ -136,18 +140,16 @@ ConfigNode load_file(const std::string& file) {
   return root;
 }
 
-ConfigNode load_with_includes(const std::string& file, Diagnostics& diagnostics) {
-  return Includer(diagnostics).load(file);
-}
-
 ConfigNode load_config(const std::vector<std::string>& files, const std::vector<std::string>& arguments,
                        Diagnostics& diagnostics) {
   if (files.empty()) fail(ErrorKind::usage, {.message = "no config file is given", .hint = "use --config FILE"});
   if (files.size() > max_config_files)
     fail(ErrorKind::usage, {.message = fmt::format("more than {} config files", max_config_files)});
-  ConfigNode root = load_with_includes(files[0], diagnostics);
-  for (size_t i = 1; i < files.size(); ++i)
-    root = merge(root, load_with_includes(files[i], diagnostics), diagnostics);
+  Includer includer(diagnostics);
+  ConfigNode root;
+  for (const std::string& file : files) root = includer.merged(root, file);
+  // What is missing then would only be reported as missing keys.
+  if (includer.failed()) diagnostics.throw_if_any();
   return resolve_interpolation(apply_arguments(root, arguments, diagnostics), diagnostics);
 }
 

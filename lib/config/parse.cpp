@@ -405,4 +405,11 @@ ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPat
   return ConfigNode::scalar(std::string(text), false, origin, path);
 }
 
+ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path) {
+  Diagnostics diagnostics;
+  ConfigNode value = parse_value(text, origin, path, diagnostics);
+  diagnostics.throw_if_any();
+  return value;
+}
+
 }  // namespace nnx

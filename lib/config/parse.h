@@ -29,6 +29,7 @@ ConfigNode parse_yaml(std::string_view text, const std::string& source);  // thr
 
 // The value of a command line argument (see apply_arguments): every node gets `origin` and lies under `path`.
 ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path, Diagnostics& diagnostics);
+ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path);
 
 // Reads a regular file and parses it. The root must be a map.
 ConfigNode load_file(const std::string& file, Diagnostics& diagnostics);

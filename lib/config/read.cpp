@@ -181,6 +181,8 @@ FieldDoc field_doc(std::string_view name, std::string type, const Field& field, 
                    const ConfigNode& default_value) {
   FieldDoc doc{.name = std::string(name), .type = std::move(type), .help = std::string(field.help)};
   doc.range = range_text(field);
+  doc.min = field.min, doc.max = field.max;
+  doc.min_open = field.min_open, doc.max_open = field.max_open;
   doc.one_of.assign(field.one_of.begin(), field.one_of.end());
   doc.required = field.required;
   if (with_default && !field.required) doc.default_value = write_flow(default_value);

@@ -50,6 +50,8 @@ struct FieldDoc {
   std::string name = {}, type = {}, help = {};  // type: "integer", "list of number"...
   std::string default_value = {};               // YAML in one line; "" when required or a struct
   std::string range = {};                       // "at least 1", "in [0, 1)"; "" when any value goes
+  std::optional<double> min = {}, max = {};     // the same for programs
+  bool min_open = false, max_open = false;
   std::vector<std::string> one_of = {};
   bool required = false;
   std::vector<FieldDoc> fields = {};  // of a nested struct, or of the structs in a list or map

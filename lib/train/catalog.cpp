@@ -179,6 +179,7 @@ const std::vector<FieldDoc>& config_keys() {
 }
 
 std::string section_of_key(const std::string& name) {
+  if (name == "modules" || name == "surgery") return "";  // a language of their own
   if (name == "loss") return losses().what();
   if (name == "optimizer") return optimizers().what();
   if (name == "learning_rate") return optim::schedules().what();

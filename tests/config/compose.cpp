@@ -83,6 +83,14 @@ TEST_CASE("include: relative to the file, merged in order below it") {
   CHECK(root.find_path("list[1]")->where() == top + ":3:9: list[1]");
 }
 
+TEST_CASE("an overlay that includes another one edits what both stand on") {
+  const test::TemporaryFolder folder;
+  const std::string base = folder.write("base.yaml", "list: [1]\nmap: {a: 1, b: 2}\n");
+  folder.write("first.yaml", "list+: [2]\nmap: {a: !delete }\n");
+  const std::string second = folder.write("second.yaml", "include: first.yaml\nlist+: [3]\n");
+  CHECK(write_flow(load_config({base, second})) == "{list: [1, 2, 3], map: {b: 2}}");
+}
+
 TEST_CASE("includes that do not work") {
   const test::TemporaryFolder folder;
   const auto load_error = [&](const std::string& file) {

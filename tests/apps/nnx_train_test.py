@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""nnx-train from outside: exit codes, streams, --json, examples, and the schema, with a real validator.
+
+    nnx_train_test.py PROGRAM SOURCE          every test but those of the schema
+    nnx_train_test.py PROGRAM SOURCE schema   those; exits with 77 (skipped) without python3-jsonschema and python3-yaml
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+PROGRAM, SOURCE = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+
+SMALL = """seed: 0
+data:
+  train: {type: synthetic, rows: 64, features: 4, classes: 2}
+  validation: {type: synthetic, rows: 64, features: 4, classes: 2}
+  batch_size: 8
+model:
+  type: Sequential
+  layers:
+    linear1: {type: Linear, in_features: 4, out_features: 8}
+    relu: relu
+    linear2: {type: Linear, in_features: 8, out_features: 2}
+loss: softmax_cross_entropy
+optimizer: {type: adam, learning_rate: 1e-2, b1: 0.8}
+train: {epochs: 2}
+"""
+
+
+class InFolder(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        (self.folder / "small.yaml").write_text(SMALL)
+
+    def run_program(self, *arguments, **options):
+        return subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=300, **options)
+
+    def good(self, *arguments):
+        done = self.run_program(*arguments)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def bad(self, code, text, *arguments):
+        done = self.run_program(*arguments)
+        self.assertEqual((done.returncode, done.stdout), (code, ""), done.stderr)
+        self.assertIn(text, done.stderr)
+
+
+class Commands(InFolder):
+    def test_each_kind_of_failure_has_its_exit_code_and_says_so_on_stderr(self):
+        (self.folder / "ragged.csv").write_text("a,b\n1,2\n3\n")
+        ragged = ("data.train={type: csv, path: ragged.csv, label: b}", "data.validation=null")
+        self.bad(64, "did you mean 'validate'?", "validat", "small.yaml")
+        self.bad(64, "did you mean '--overlay'?", "validate", "small.yaml", "--overly", "x")
+        self.bad(64, "no config file is given", "train", "seed=1")
+        self.bad(64, "unknown key; did you mean 'batch_size'?", "validate", "small.yaml", "data.batchsize=4")
+        self.bad(65, "ragged.csv:3", "validate", "small.yaml", *ragged)
+        self.bad(66, "cannot open", "validate", "nowhere.yaml")
+        self.bad(78, "small.yaml", "validate", "small.yaml", "--overlay", self.written("bad.yaml", "train: {epochs: 0}\n"))
+        self.bad(64, "did you mean", "explain", "BatchNrm")
+        self.assertEqual(self.run_program().returncode, 64)
+
+    def written(self, name, text):
+        (self.folder / name).write_text(text)
+        return name
+
+    def test_stdout_has_the_result_alone_and_json_is_json(self):
+        run = self.good("--config", "small.yaml", "--json", "output_dir=run")
+        self.assertEqual(json.loads(run)["status"], "completed")
+        for arguments in (["validate", "small.yaml"], ["render", "small.yaml"], ["eval", "run", "--split", "validation"],
+                          ["inspect", "run"], ["plan", "run"], ["layers"], ["explain", "adam"], ["schema"],
+                          ["diff", "run", "run"], ["bench", "small.yaml", "--steps", "5"]):
+            with self.subTest(arguments):
+                json.loads(self.good(*arguments, "--json"))
+        self.assertEqual(json.loads(self.good("validate", "small.yaml", "--json"))["parameters"], 4 * 8 + 8 + 8 * 2 + 2)
+
+    def test_the_rendered_config_names_every_source_and_repeats_the_run(self):
+        self.written("second.yaml", "data: {batch_size: 16}\noptimizer: {b2: 0.99}\n")
+        self.written("first_overlay.yaml", "model: {layers: {linear1: {out_features: \"${width}\"}, "
+                     "linear2: {in_features: \"${width}\"}}}\n".replace("${width}", "${2 * data.batch_size}"))
+        self.written("second_overlay.yaml", "optimizer: {type: sgd}\n")
+        source = ["--config", "small.yaml", "--config", "second.yaml", "--overlay", "first_overlay.yaml", "--overlay",
+                  "second_overlay.yaml", "seed=5", "optimizer.momentum=0.5", "train.log_every=3"]
+        leaves = {leaf["path"]: leaf for leaf in json.loads(self.good("render", *source, "--json"))["leaves"]}
+        expected = {"seed": (5, "argument 'seed=5'"),
+                    "data.train.rows": (64, "small.yaml:3:34"),
+                    "data.batch_size": (16, "second.yaml:1:20"),
+                    "data.shuffle": (True, "default"),
+                    "model.layers.linear1.in_features": (4, "small.yaml:9:41"),
+                    "model.layers.linear1.out_features": (32, "first_overlay.yaml:1:44"),
+                    "model.layers.linear2.in_features": (32, "first_overlay.yaml:1:99"),
+                    "optimizer.type": ("sgd", "second_overlay.yaml:1:19"),
+                    "optimizer.learning_rate": (0.01, "small.yaml:13:39"),
+                    "optimizer.momentum": (0.5, "argument 'optimizer.momentum=0.5'"),
+                    "train.log_every": (3, "argument 'train.log_every=3'"),
+                    "train.epochs": (2, "small.yaml:14:17")}
+        for path, (value, origin) in expected.items():
+            with self.subTest(path):
+                self.assertEqual((leaves[path]["value"], leaves[path]["origin"]), (value, origin))
+        self.assertNotIn("optimizer.b1", leaves)
+        sources = re.compile(r"(small|second|first_overlay|second_overlay)\.yaml:\d+:\d+|argument '.*'|default")
+        for leaf in leaves.values():
+            self.assertRegex(leaf["origin"], sources)
+        for option in ([], ["--origin"], ["--comments"], ["--origin", "--comments"]):
+            text = self.good("render", *source, *option)
+            (self.folder / "rendered.yaml").write_text(text)
+            self.assertEqual(self.good("render", "rendered.yaml"), self.good("render", *source))
+        self.assertIn("# argument 'seed=5'", self.good("render", *source, "--origin"))
+        self.assertIn("  # rows of a step", self.good("render", *source, "--comments"))
+        self.good(*source, "output_dir=one")
+        self.good("--config", "rendered.yaml", "output_dir=two")
+        names = sorted(p.relative_to(self.folder / "one") for p in (self.folder / "one").rglob("*")
+                       if p.suffix in (".safetensors", ".jsonl") and p.name != "timings.jsonl")
+        self.assertGreater(len(names), 3)
+        for name in names:
+            with self.subTest(name):
+                self.assertEqual((self.folder / "one" / name).read_bytes(), (self.folder / "two" / name).read_bytes())
+
+    def test_diff_of_configs_and_runs(self):
+        self.written("other.yaml", SMALL.replace("1e-2", "0.02").replace("    relu: relu\n", "").replace("seed: 0\n", "seed: 00\n"))
+        found = json.loads(self.good("diff", "small.yaml", "other.yaml", "--json"))
+        self.assertEqual(found["config"]["changes"], [
+            {"key": "model.layers.relu", "change": "removed", "before": "relu"},
+            {"key": "optimizer.learning_rate", "change": "changed", "before": "0.01", "after": "0.02"}])
+        self.assertEqual(self.run_program("diff", "small.yaml", "other.yaml", "--exit-code").returncode, 1)
+        self.assertEqual(self.run_program("diff", "small.yaml", "small.yaml", "--exit-code").returncode, 0)
+        self.good("--config", "small.yaml", "output_dir=a")
+        self.good("--config", "small.yaml", "output_dir=b", "optimizer.learning_rate=0.02")
+        found = json.loads(self.good("diff", "a", "b", "--json"))
+        self.assertFalse(found["equal"])
+        kernel = {c["key"]: c for c in found["tensors"]["changes"]}["linear1.kernel"]
+        self.assertGreater(kernel["max_abs_difference"], 0)
+        self.assertTrue(json.loads(self.good("diff", "a", "a", "--json"))["equal"])
+        steps = sorted((self.folder / "a" / "checkpoints").glob("step-*"))
+        self.assertIn("tensors:", self.good("diff", steps[0], steps[-1]))
+        self.bad(64, "two configs, two runs or two checkpoints", "diff", "a", "small.yaml")
+
+    def test_init_writes_a_config_that_trains(self):
+        rows = "".join(f"{i % 7},{(i * i) % 5},n{i % 3},{i % 3 * 1.5},{'yes' if i % 7 > 3 else 'no'}\n" for i in range(120))
+        self.written("table.csv", "a,b,name,number,answer\n" + rows)
+        for target, task in (("answer", "classification"), ("number", "regression")):
+            with self.subTest(target):
+                text = self.good("init", "--data", "table.csv", "--target", target)
+                self.written("new.yaml", text)
+                summary = json.loads(self.good("--config", "new.yaml", "--json", f"output_dir={target}"))
+                self.assertIn(summary["status"], ("completed", "stopped early", "early_stopped"))
+                self.assertEqual(json.loads(self.good("init", "--data", "table.csv", "--target", target, "--json"))["task"], task)
+        self.bad(64, "did you mean 'answer'?", "init", "--data", "table.csv", "--target", "anwser")
+
+    def test_completion_knows_commands_keys_and_names(self):
+        def complete(*words):
+            return self.good("__complete", "--", *words).split()
+        self.assertEqual(complete("rend"), ["render"])
+        self.assertEqual(complete("explain", "optimizer.learning"), ["optimizer.learning_rate"])
+        self.assertEqual(complete("train", "data.batch"), ["data.batch_size="])
+        self.assertIn("--origin", complete("render", "--o"))
+        self.assertEqual(complete("completion", "f"), ["fish"])
+        for shell in ("bash", "zsh", "fish"):
+            self.assertIn("__complete", self.good("completion", shell))
+        done = subprocess.run(["bash", "-n"], input=self.good("completion", "bash"), text=True, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_the_man_page_has_every_command_and_exit_code(self):
+        page = self.good("man")
+        self.assertEqual(page, self.good("--man"))
+        for word in (".SS train", ".SS render", ".SS explain", ".B 78", "data.batch_size", ".SH EXIT STATUS"):
+            self.assertIn(word, page)
+
+    def test_explain_knows_keys_of_components_and_exit_codes(self):
+        self.assertIn("(sgd, adam, adamw): component, required", self.good("explain", "optimizer.learning_rate"))
+        self.assertIn("(Dropout): number, in [0, 1", self.good("explain", "model.layers.any.rate"))
+        self.assertIn("the config is wrong", self.good("explain", "78"))
+        self.assertIn("the config is wrong", self.good("explain", "config"))
+        self.assertIn("Linear (layer)", self.good("explain", "layer", "Linear"))
+
+    def test_hostile_configs_are_refused_within_256_MiB(self):
+        keys = "".join(f"k{i}: 1\n" for i in range(1_000_000))
+        many = "".join(f"k{i}: ${{k{i + 1}}}\n" for i in range(49_000))
+        bomb = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 12))
+        copies = "a0: [1]\n" + "".join("a%d: [%s]\n" % (i, ", ".join(['"${a%d}"' % (i - 1)] * 9)) for i in range(1, 12))
+        limit = "import resource as r, os, sys; r.setrlimit(r.RLIMIT_AS, (int(sys.argv[1]) << 20,) * 2); os.execv(sys.argv[2], sys.argv[2:])"
+        megabytes = os.environ.get("NNX_TEST_MEMORY", "1024")  # address space: libraries and threads reserve much of it
+        for name, text in (("keys", keys), ("many", many), ("bomb", bomb), ("copies", copies),
+                           ("deep", "a: " + "[" * 200_000), ("self", "include: self.yaml\n")):
+            with self.subTest(name):
+                file = self.folder / f"{name}.yaml"
+                file.write_text(text)
+                if name == "keys":
+                    self.assertGreater(file.stat().st_size, 1 << 20)
+                done = subprocess.run([sys.executable, "-c", limit, megabytes, str(PROGRAM), "validate", str(file)],
+                                      capture_output=True, text=True, timeout=120)
+                self.assertEqual(done.returncode, 78, done.stderr[-500:])
+
+
+class Examples(InFolder):
+    """Every example of the documentation and of --help runs, in this folder with links to configs and data."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("configs", "data"):
+            (self.folder / name).symlink_to(SOURCE / name)
+
+    def run_examples(self, lines):
+        self.assertGreater(len(lines), 0)
+        for line in lines:
+            with self.subTest(line):
+                environment = dict(os.environ, PATH=f"{PROGRAM.parent}:{os.environ['PATH']}")
+                done = subprocess.run(["bash", "-c", line], cwd=self.folder, capture_output=True, text=True,
+                                      env=environment, stdin=subprocess.DEVNULL, timeout=300)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_docs_config(self):
+        text = (SOURCE / "docs" / "config.md").read_text()
+        blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
+        self.run_examples([line for block in blocks for line in block.splitlines() if line and not line.startswith("#")])
+
+    def test_help(self):
+        lines = re.findall(r"^  (nnx-train .*)$", self.good("--help"), re.M)
+        commands = re.findall(r"^  ([a-z-]+) {2,}", self.good("--help").split("Subcommands:")[1], re.M)
+        self.assertGreater(len(commands), 10)
+        for command in commands:
+            lines += re.findall(r"^  (nnx-train .*)$", self.good(command, "--help"), re.M)
+        self.run_examples(list(dict.fromkeys(lines)))
+
+
+class Schema(InFolder):
+    def setUp(self):
+        super().setUp()
+        self.schema = json.loads(self.good("schema"))
+        jsonschema.Draft7Validator.check_schema(self.schema)
+        self.validator = jsonschema.Draft7Validator(self.schema)
+
+    def errors(self, file):
+        return [e.message for e in self.validator.iter_errors(load_yaml(file))]
+
+    def test_shipped_configs_are_valid(self):
+        for file in sorted(SOURCE.glob("configs/*.yaml")) + sorted(SOURCE.glob("configs/bench/*.yaml")):
+            with self.subTest(file.name):
+                self.assertEqual(self.errors(file), [])
+
+    def test_shipped_overlays_are_valid(self):
+        validator = jsonschema.Draft7Validator(json.loads(self.good("schema", "--overlay")))
+        for file in sorted(SOURCE.glob("configs/overlays/*.yaml")):
+            with self.subTest(file.name):
+                self.assertEqual([e.message for e in validator.iter_errors(load_yaml(file))], [])
+
+    def test_what_it_can_know_of_bad_configs_is_refused(self):
+        for name in ("unknown_key", "unknown_nested_key", "unknown_layer", "wrong_type", "out_of_range", "missing_model",
+                     "several_errors", "learning_rate_is_a_word", "validation_out_of_range"):
+            with self.subTest(name):
+                self.assertNotEqual(self.errors(SOURCE / "tests/train/bad_configs" / f"{name}.yaml"), [])
+
+    def test_an_interpolation_may_stand_for_a_number(self):
+        (self.folder / "small.yaml").write_text(SMALL.replace("batch_size: 8", 'batch_size: "${seed + 8}"'))
+        self.assertEqual(self.errors(self.folder / "small.yaml"), [])
+
+    def test_a_rendered_config_is_valid(self):
+        (self.folder / "rendered.yaml").write_text(self.good("render", "small.yaml"))
+        self.assertEqual(self.errors(self.folder / "rendered.yaml"), [])
+
+
+def load_yaml(file):
+    """As YAML 1.2 readers do: 1e-3 is a number, no is a word, !delete and !replace are tags that may be there."""
+    class Loader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {k: [(t, r) for t, r in v if t not in ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool")]
+                                   for k, v in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(
+        r"^[-+]?(\d+\.\d*|\.\d+|\d+)([eE][-+]?\d+)?$"), list("-+.0123456789"))
+    Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(true|false)$"), list("tf"))
+    Loader.add_multi_constructor("!", lambda loader, suffix, node: None if suffix == "delete" else loader.construct_mapping(node, deep=True))
+    return yaml.load(Path(file).read_text(), Loader)
+
+
+if __name__ == "__main__":
+    schema = sys.argv[3:] == ["schema"]
+    if schema:
+        try:
+            import jsonschema
+            import yaml
+        except ImportError as missing:
+            print(f"skipped: {missing}; apt install python3-jsonschema python3-yaml")
+            sys.exit(77)
+    suite = unittest.TestSuite()
+    for case in ((Schema,) if schema else (Commands, Examples)):
+        suite.addTests(unittest.defaultTestLoader.loadTestsFromTestCase(case))
+    sys.exit(not unittest.TextTestRunner(verbosity=2).run(suite).wasSuccessful())
