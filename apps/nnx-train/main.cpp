@@ -15,9 +15,13 @@ namespace {
 constexpr const char* examples_text =
     "Examples:\n"
     "  nnx-train --config configs/mlp.yaml\n"
-    "  nnx-train --config configs/mlp.yaml train.epochs=3 output_dir=runs/short\n"
-    "  nnx-train --config configs/mlp.yaml --resume auto\n"
-    "  nnx-train eval runs/mlp --split test\n\n";
+    "  nnx-train --config configs/mlp.yaml train.epochs=3\n"
+    "  nnx-train --config configs/mlp.yaml train.epochs=3 --resume auto\n"
+    "  nnx-train eval runs/mlp --split test\n"
+    "  nnx-train --config configs/mlp.yaml --overlay configs/overlays/quick.yaml\n"
+    "  nnx-train validate configs/mlp.yaml\n"
+    "  nnx-train init --data data/digits-train.csv --target digit\n"
+    "  nnx-train explain optimizer.learning_rate\n\n";
 
 // One line an error, each with the program's name, so that logs can be searched.
 int report(const std::string& text, int code) {

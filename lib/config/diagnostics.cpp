@@ -44,8 +44,27 @@ bool Diagnostics::is_broken(const std::string& path) const {
   return false;
 }
 
-void Diagnostics::note(const std::string& text) {
-  if (std::ranges::find(notes_, text) == notes_.end()) notes_.push_back(text);
+void Diagnostics::drop(const Origin& origin, const KeyPath& path) {
+  const std::string text = path.text();
+  if (!dropped_.insert(text).second) return;
+  notes_.push_back(fmt::format("{}: {} is no key of the new type and falls away", origin.text(), text));
+}
+
+ConfigNode Diagnostics::without_dropped(const ConfigNode& node) const {
+  if (dropped_.empty()) return node;
+  if (node.is_sequence()) {
+    std::vector<ConfigNode> items;
+    for (const ConfigNode& item : node.items()) items.push_back(without_dropped(item));
+    return ConfigNode::sequence(std::move(items), node.origin(), node.path());
+  }
+  if (!node.is_map()) return node;
+  std::vector<ConfigNode::Entry> entries;
+  for (const ConfigNode::Entry& entry : node.entries()) {
+    if (entry.leftover && dropped_.contains(entry.value.path().text())) continue;
+    entries.push_back(entry);
+    entries.back().value = without_dropped(entry.value);
+  }
+  return ConfigNode::map(std::move(entries), node.origin(), node.path());
 }
 
 void Diagnostics::throw_if_any() const {

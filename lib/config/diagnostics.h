@@ -41,8 +41,10 @@ class Diagnostics {
 
   // The value at `path` could not be composed, which was reported: later reports there or below are not printed.
   void mark_broken(const KeyPath& path) { broken_.insert(path.text()); }
-  // What is no error but may surprise, e.g. a key that fell away; for the program to print.
-  void note(const std::string& text);
+  // Notes that a key was written for a component of another type and is not read.
+  void drop(const Origin& origin, const KeyPath& path);
+  ConfigNode without_dropped(const ConfigNode& root) const;
+  // What is no error but may surprise, such as a dropped key; for the program to print.
   const std::vector<std::string>& notes() const { return notes_; }
 
   size_t count() const { return count_; }
@@ -78,7 +80,7 @@ class Diagnostics {
 
   std::vector<Item> items_;
   size_t count_ = 0, unprinted_ = 0;
-  std::set<std::string> broken_;
+  std::set<std::string> broken_, dropped_;
   std::vector<std::string> notes_;
   std::map<std::string, ConfigNode> resolved_;  // by key path
 };

@@ -138,8 +138,7 @@ void KeyReader::finish() {
   for (const ConfigNode::Entry& entry : node_.entries()) {
     if (std::find(known_.begin(), known_.end(), entry.key) != known_.end()) continue;
     if (entry.leftover) {
-      diagnostics_.note(fmt::format("{}: {} is no key of the new type and falls away", entry.origin.text(),
-                                    node_.path().key(entry.key).text()));
+      diagnostics_.drop(entry.origin, entry.value.path());
       continue;
     }
     const std::string near = nearest(entry.key, known_);

@@ -19,7 +19,6 @@ Json with(const char* key, Json value) {
 
 Json interpolated() { return Json{{"type", "string"}, {"pattern", "\\$\\{"}}; }
 
-
 class SchemaWriter {
  public:
   explicit SchemaWriter(bool overlay) : overlay_(overlay) {}

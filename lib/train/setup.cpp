@@ -222,6 +222,7 @@ Setup prepare_model(const TrainSource& source) {
   for (const ConfigNode* node : {&config.data.train, &config.data.validation, &config.data.test})
     if (node->is_map()) diagnostics.attempt([&] { dataset_readers().check(*node, diagnostics); });
   diagnostics.throw_if_any();
+  setup.root = diagnostics.without_dropped(setup.root);
   return setup;
 }
 
