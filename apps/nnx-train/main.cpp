@@ -15,8 +15,8 @@ namespace {
 constexpr const char* examples_text =
     "Examples:\n"
     "  nnx-train --config configs/mlp.yaml\n"
-    "  nnx-train --config configs/mlp.yaml train.epochs=3\n"
-    "  nnx-train --config configs/mlp.yaml train.epochs=3 --resume auto\n"
+    "  nnx-train --config configs/mlp.yaml train.epochs=3 output_dir=runs/short\n"
+    "  nnx-train --config configs/mlp.yaml --resume auto\n"
     "  nnx-train eval runs/mlp --split test\n"
     "  nnx-train --config configs/mlp.yaml --overlay configs/overlays/quick.yaml\n"
     "  nnx-train validate configs/mlp.yaml\n"

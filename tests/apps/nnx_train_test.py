@@ -64,7 +64,7 @@ class Commands(InFolder):
         self.bad(64, "unknown key; did you mean 'batch_size'?", "validate", "small.yaml", "data.batchsize=4")
         self.bad(65, "ragged.csv:3", "validate", "small.yaml", *ragged)
         self.bad(66, "cannot open", "validate", "nowhere.yaml")
-        self.bad(78, "small.yaml", "validate", "small.yaml", "--overlay", self.written("bad.yaml", "train: {epochs: 0}\n"))
+        self.bad(78, "bad.yaml:1:17: train.epochs", "validate", "small.yaml", "--overlay", self.written("bad.yaml", "train: {epochs: 0}\n"))
         self.bad(64, "did you mean", "explain", "BatchNrm")
         self.assertEqual(self.run_program().returncode, 64)
 
@@ -94,11 +94,11 @@ class Commands(InFolder):
                     "data.train.rows": (64, "small.yaml:3:34"),
                     "data.batch_size": (16, "second.yaml:1:20"),
                     "data.shuffle": (True, "default"),
-                    "model.layers.linear1.in_features": (4, "small.yaml:9:41"),
-                    "model.layers.linear1.out_features": (32, "first_overlay.yaml:1:44"),
-                    "model.layers.linear2.in_features": (32, "first_overlay.yaml:1:99"),
+                    "model.layers.linear1.in_features": (4, "small.yaml:9:42"),
+                    "model.layers.linear1.out_features": (32, "first_overlay.yaml:1:42"),
+                    "model.layers.linear2.in_features": (32, "first_overlay.yaml:1:92"),
                     "optimizer.type": ("sgd", "second_overlay.yaml:1:19"),
-                    "optimizer.learning_rate": (0.01, "small.yaml:13:39"),
+                    "optimizer.learning_rate": (0.01, "small.yaml:13:40"),
                     "optimizer.momentum": (0.5, "argument 'optimizer.momentum=0.5'"),
                     "train.log_every": (3, "argument 'train.log_every=3'"),
                     "train.epochs": (2, "small.yaml:14:17")}
@@ -114,7 +114,7 @@ class Commands(InFolder):
             (self.folder / "rendered.yaml").write_text(text)
             self.assertEqual(self.good("render", "rendered.yaml"), self.good("render", *source))
         self.assertIn("# argument 'seed=5'", self.good("render", *source, "--origin"))
-        self.assertIn("  # rows of a step", self.good("render", *source, "--comments"))
+        self.assertIn("  # rows in a batch", self.good("render", *source, "--comments"))
         self.good(*source, "output_dir=one")
         self.good("--config", "rendered.yaml", "output_dir=two")
         names = sorted(p.relative_to(self.folder / "one") for p in (self.folder / "one").rglob("*")
@@ -213,6 +213,8 @@ class Examples(InFolder):
     def run_examples(self, lines):
         self.assertGreater(len(lines), 0)
         for line in lines:
+            if line.startswith("nnx-train sweep"):
+                line += " train.epochs=1"  # for twenty whole runs there is no time
             with self.subTest(line):
                 environment = dict(os.environ, PATH=f"{PROGRAM.parent}:{os.environ['PATH']}")
                 done = subprocess.run(["bash", "-c", line], cwd=self.folder, capture_output=True, text=True,

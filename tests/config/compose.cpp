@@ -130,7 +130,7 @@ TEST_CASE("errors of files, edits, arguments and interpolation are reported toge
   CHECK(error_of([&] { load_config({a, b}, {"y"}); }) ==
         "78 " + a + ":2:1: duplicate key 'x', already set at 1:1; remove one of the two\n" + a +
             ":3:4: y: '${nope}': there is no such key\n" + b +
-            ":1:1: z: there is nothing to delete\nargument 'y': not a setting; write key=value");
+            ":1:1: z: there is nothing to delete; did you mean 'x'?\nargument 'y': not a setting; write key=value");
 }
 
 TEST_CASE("a value that could not be composed is not reported again when it is read") {
