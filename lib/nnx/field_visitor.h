@@ -24,6 +24,7 @@ class State;
 struct FieldName {
   std::string_view name = {};
   int64_t index = -1;
+  bool sown = false;   // an attribute that sow() or perturb() made
   FieldName(std::string_view n) : name(n) {}
   FieldName(const char* n) : name(n) {}
   explicit FieldName(int64_t i) : index(i) {}

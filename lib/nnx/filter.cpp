@@ -22,8 +22,8 @@ Kinds& kinds() {
     Kinds builtin;
     for (const VariableKind* kind :
          {&Variable::static_kind(), &Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(),
-          &Intermediate::static_kind(), &RngState::static_kind(), &RngKey::static_kind(), &RngCount::static_kind(),
-          &OptState::static_kind()})
+          &Cache::static_kind(), &Intermediate::static_kind(), &Perturbation::static_kind(), &RngState::static_kind(),
+          &RngKey::static_kind(), &RngCount::static_kind(), &OptState::static_kind(), &MetricState::static_kind()})
       builtin.emplace(kind->name, kind);
     return builtin;
   }();
@@ -108,6 +108,10 @@ Filter held_by(std::string type) {
 
 Filter frozen() {
   return Filter(frozen_key, [](const LeafInfo& leaf) { return leaf.metadata && is_frozen(*leaf.metadata); });
+}
+
+Filter path_contains(std::string_view step, bool exact) {
+  return path(exact ? fmt::format("**.{}.**", step) : fmt::format("**.*{}*.**", step));
 }
 
 Filter re(std::string pattern) {

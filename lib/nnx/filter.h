@@ -21,13 +21,14 @@ namespace nnx {
 
 struct ModuleType;
 
-// What a filter sees of a leaf. A leaf of a file has no holder.
+// What a filter sees of a leaf. A bare Array has the kind "Array"; a leaf of a file has no holder.
 struct LeafInfo {
   const Path& path;
   const VariableKind& kind;
   const std::string& tag;
   const Metadata* metadata = nullptr;
   const ModuleType* holder = nullptr;   // the type of the Module that it is an attribute of
+  const Array* value = nullptr;   // where a State or object is filtered; may be traced
 };
 
 // The kind of a Module where filters choose Modules: it has a path, and its type as `holder`.
@@ -55,6 +56,7 @@ inline const Filter rest = Filter::everything();                                
 Filter nothing();
 Filter path(std::string glob);            // the whole path, see glob.h
 Filter below(std::string glob);           // the same for what lies there or below; a single name may lie anywhere
+Filter path_contains(std::string_view step, bool exact = true);   // some step is this, or (not exact) has it in its name
 Filter re(std::string pattern);           // an ECMAScript regular expression that must match the whole path
 Filter tag(std::string tag);              // RNG state of that stream
 Filter held_by(std::string type);         // by a Module of that type or one derived from it; "=Linear": exactly that

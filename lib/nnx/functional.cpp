@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
+#include "nnx/capture.h"
 #include "nnx/selective_visitor.h"
-#include "nnx/walk.h"
 
 namespace nnx {
 namespace {
@@ -53,79 +53,140 @@ Paths paths_of(const GraphDef& def) {
   return out;
 }
 
+[[noreturn]] void fail_two_values(const char* where, const Path& first, const Path& second) {
+  fail(ErrorKind::structure, {.where = where, .message = fmt::format("two values for one shared Variable: '{}' and '{}'", to_string(first), to_string(second))});
+}
+
+// The values of a merge, by node of its GraphDef.
+class Merger {
+ public:
+  Merger(const GraphDef& graphdef, std::span<const State> states)
+      : graphdef_(graphdef), values_(State::merge(states)), paths_(paths_of(graphdef)) {
+    // A value under a later path of a shared Variable stands for it too, unless the first path has one as well.
+    for (const auto& [path, node] : paths_.later) {
+      if (graphdef.nodes[static_cast<size_t>(node)].form != NodeDef::Form::variable || !values_.contains(path)) continue;
+      const Path& first = paths_.first[static_cast<size_t>(node)];
+      if (values_.contains(first)) fail_two_values("merge", first, path);
+      values_.insert(first, values_.at(path));
+      values_.erase(path);
+    }
+  }
+
+  RebuildSource source() {
+    return {.module = {}, .variable = [this](int node) { return variable(static_cast<size_t>(node)); },
+            .array = [this](int number) { return take(paths_.arrays[static_cast<size_t>(number)]); }};
+  }
+
+  void expect_all_used() const {
+    if (used_ != values_.size())
+      fail(ErrorKind::structure, {.where = "merge", .expected = fmt::format("{} values", used_), .got = std::to_string(values_.size()),
+                                  .hint = "a State has paths that the GraphDef has not"});
+  }
+
+ private:
+  Variable variable(size_t node) {
+    const NodeDef& def = graphdef_.nodes[node];
+    Variable made(*def.kind, take(paths_.first[node]), def.metadata);
+    made.cell()->tag = def.tag;
+    made.cell()->path = to_string(paths_.first[node]);
+    return made;
+  }
+  const Array& take(const Path& path) {
+    if (!values_.contains(path))
+      fail(ErrorKind::structure, {.where = "merge", .message = fmt::format("no State has a value for '{}'", to_string(path)),
+                                  .hint = "give merge every State that split returned"});
+    ++used_;
+    return values_.at(path).value;
+  }
+
+  const GraphDef& graphdef_;
+  State values_;
+  Paths paths_;
+  size_t used_ = 0;
+};
+
 }  // namespace
 
 Split split_states(ModuleBase& module, std::span<const Filter> filters) {
   Flattened flat = flatten(module);
-  State all = state_from(flat);
+  const State all = state_from(flat);
+  return {std::move(flat.def), all.split(filters)};
+}
+
+Split split_states(const Roots& roots, std::span<const Filter> filters) {
+  Flattened flat = flatten(roots);
+  if (flat.def.nodes.empty())
+    fail(ErrorKind::structure, {.where = "split", .expected = "a Module, a Variable, or a list, map or tuple of these",
+                                .got = flat.arrays.empty() ? "an empty reference or a static value" : "an Array"});
+  const State all = state_from(flat);
   return {std::move(flat.def), all.split(filters)};
 }
 
 std::shared_ptr<ModuleBase> merge_states(const GraphDef& graphdef, std::span<const State> states) {
-  State values = State::merge(states);
-  const Paths paths = paths_of(graphdef);
-  // A value under a later path of a shared Variable stands for it too, unless the first path has one as well.
-  for (const auto& [path, node] : paths.later) {
-    const NodeDef& def = graphdef.nodes[static_cast<size_t>(node)];
-    if (def.form != NodeDef::Form::variable || !values.contains(path)) continue;
-    const Path& first = paths.first[static_cast<size_t>(node)];
-    if (values.contains(first))
-      fail(ErrorKind::structure, {.where = "merge", .message = fmt::format("two values for one shared Variable: '{}' and '{}'", to_string(first), to_string(path))});
-    values.insert(first, values.at(path));
-    values.erase(path);
-  }
-  size_t used = 0;
-  const auto take = [&](const Path& path) -> const StateLeaf& {
-    if (!values.contains(path))
-      fail(ErrorKind::structure, {.where = "merge", .message = fmt::format("no State has a value for '{}'", to_string(path)),
-                                  .hint = "give merge every State that split returned"});
-    ++used;
-    return values.at(path);
-  };
-  const RebuildSource source{
-      .module = {},
-      .variable = [&](int node) {
-        const NodeDef& def = graphdef.nodes[static_cast<size_t>(node)];
-        Variable variable(*def.kind, take(paths.first[static_cast<size_t>(node)]).value, def.metadata);
-        variable.cell()->tag = def.tag;
-        variable.cell()->path = to_string(paths.first[static_cast<size_t>(node)]);
-        return variable;
-      },
-      .array = [&](int number) { return take(paths.arrays[static_cast<size_t>(number)]).value; }};
-  auto module = rebuild_module(graphdef, source);
-  if (used != values.size())
-    fail(ErrorKind::structure, {.where = "merge", .expected = fmt::format("{} values", used), .got = std::to_string(values.size()),
-                                .hint = "a State has paths that the GraphDef has not"});
+  Merger merger(graphdef, states);
+  auto module = rebuild_module(graphdef, merger.source());
+  merger.expect_all_used();
   return module;
 }
 
+void merge_states(const GraphDef& graphdef, std::span<const State> states, const Roots& into) {
+  Merger merger(graphdef, states);
+  rebuild(graphdef, into, merger.source());
+  merger.expect_all_used();
+}
+
+// ---- update
+
+namespace {
+
+// Where the values of an update go.
+struct Places {
+  std::map<Path, Variable> variables;
+  std::map<Path, Array*> arrays;
+  std::map<Path, Variable*> empty;
+};
+
+Places places_of(const Flattened& flat) {
+  Places out;
+  for (size_t i = 0; i < flat.variables.size(); ++i)
+    if (flat.variables[i]) out.variables.emplace(flat.paths[i], flat.variables[i]);
+  for (const auto& [path, node] : flat.aliases)
+    if (flat.variables[static_cast<size_t>(node)]) out.variables.emplace(path, flat.variables[static_cast<size_t>(node)]);
+  for (const auto& [path, array] : flat.arrays) out.arrays.emplace(path, array);
+  for (const auto& [path, variable] : flat.empty) out.empty.emplace(path, variable);
+  return out;
+}
+
+void fail_no_place(const Flattened& flat, const Path& path) {
+  const std::string near = nearest(to_string(path), state_from(flat).paths());
+  fail(ErrorKind::structure, {.where = "update", .message = fmt::format("the module has no Variable '{}'", to_string(path)),
+                              .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+}
+
+}  // namespace
+
 void update_states(ModuleBase& module, std::span<const State> states) {
   const Flattened flat = flatten(module);
-  std::map<Path, int> nodes;
-  for (size_t i = 0; i < flat.variables.size(); ++i)
-    if (flat.variables[i]) nodes[flat.paths[i]] = static_cast<int>(i);
-  for (const auto& [path, node] : flat.aliases)
-    if (flat.variables[static_cast<size_t>(node)]) nodes[path] = node;
-  std::map<Path, Array*> arrays;
-  for (const auto& [path, array] : flat.arrays) arrays[path] = array;
-
-  std::map<int, Path> written;
+  Places places = places_of(flat);
+  // Everything is checked before anything is written.
+  std::map<const Cell*, Path> written;
   for (const State& state : states)
     for (const auto& [path, leaf] : state) {
-      if (const auto array = arrays.find(path); array != arrays.end()) {
-        *array->second = leaf.value;
-        continue;
+      const auto variable = places.variables.find(path);
+      if (variable != places.variables.end()) {
+        const auto [first, fresh] = written.emplace(variable->second.cell().get(), path);
+        if (!fresh) fail_two_values("update", first->second, path);
+      } else if (!places.arrays.contains(path) && !places.empty.contains(path)) {
+        fail_no_place(flat, path);
       }
-      const auto node = nodes.find(path);
-      if (node == nodes.end()) {
-        const std::string near = nearest(to_string(path), state_from(flat).paths());
-        fail(ErrorKind::structure, {.where = "update", .message = fmt::format("the module has no Variable '{}'", to_string(path)),
-                                    .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
-      }
-      if (const auto [it, fresh] = written.emplace(node->second, path); !fresh)
-        fail(ErrorKind::structure, {.where = "update", .message = fmt::format("two values for one shared Variable: '{}' and '{}'", to_string(it->second), to_string(path))});
-      Variable variable = flat.variables[static_cast<size_t>(node->second)];
-      variable.set(leaf.value);
+    }
+  for (const State& state : states)
+    for (const auto& [path, leaf] : state) {
+      if (const auto array = places.arrays.find(path); array != places.arrays.end()) *array->second = leaf.value;
+      else if (const auto slot = places.empty.find(path); slot != places.empty.end()) {
+        *slot->second = Variable(*leaf.kind, leaf.value, leaf.metadata);
+        slot->second->cell()->tag = leaf.tag;
+      } else places.variables.at(path).set(leaf.value);
     }
 }
 
@@ -133,10 +194,12 @@ GraphDef graphdef_of(ModuleBase& module) { return flatten(module).def; }
 
 State state_of(ModuleBase& module) { return state_from(flatten(module)); }
 
+// ---- pop
+
 namespace {
 class Popper final : public SelectiveVisitor {
  public:
-  explicit Popper(const State& popped, const Flattened& flat) {
+  Popper(const State& popped, const Flattened& flat) {
     for (size_t i = 0; i < flat.variables.size(); ++i)
       if (flat.variables[i] && popped.contains(flat.paths[i])) cells_.push_back(flat.variables[i].cell().get());
   }
@@ -149,82 +212,22 @@ class Popper final : public SelectiveVisitor {
 };
 }  // namespace
 
-State pop_of(ModuleBase& module, const Filter& filter) {
+std::vector<State> pop_of(ModuleBase& module, std::span<const Filter> filters) {
   const Flattened flat = flatten(module);
-  const State popped = state_from(flat).filter(filter);
+  std::vector<Filter> all(filters.begin(), filters.end());
+  all.push_back(rest);
+  std::vector<State> parts = state_from(flat).split(all);
+  parts.pop_back();
+  const State popped = State::merge(parts);
   Popper popper(popped, flat);
   for (const auto& m : flat.modules)
-    if (m) m->accept(popper);
-  return popped;
-}
-
-namespace {
-void visit_post_order(const Flattened& flat, int node, std::vector<bool>& seen, std::vector<Visited>& out) {
-  const size_t n = static_cast<size_t>(node);
-  if (seen[n]) return;
-  seen[n] = true;
-  for (const AttributeDef& a : flat.def.nodes[n].attributes)
-    if (a.form == AttributeDef::Form::node) visit_post_order(flat, a.node, seen, out);
-  if (flat.modules[n] || flat.variables[n]) out.push_back({flat.paths[n], flat.modules[n], flat.variables[n]});
-}
-}  // namespace
-
-std::vector<Visited> iterate_of(ModuleBase& module) {
-  const Flattened flat = flatten(module);
-  std::vector<Visited> out;
-  std::vector<bool> seen(flat.def.nodes.size(), false);
-  visit_post_order(flat, 0, seen, out);
-  return out;
-}
-
-std::vector<std::vector<Path>> find_duplicates_of(ModuleBase& module) {
-  const Flattened flat = flatten(module);
-  std::map<int, std::vector<Path>> groups;
-  for (const auto& [path, node] : flat.aliases) {
-    auto& group = groups[node];
-    if (group.empty()) group.push_back(flat.paths[static_cast<size_t>(node)]);
-    group.push_back(path);
-  }
-  std::vector<std::vector<Path>> out;
-  for (auto& [node, paths] : groups) out.push_back(std::move(paths));
-  return out;
-}
-
-namespace {
-class AttributeSetter final : public SelectiveVisitor {
- public:
-  AttributeSetter(std::string_view name, const StaticValue& value) : name_(name), value_(value) {}
-  int found = 0;
-  void attribute(FieldName name, StaticRef member) override {
-    if (depth_ > 0 || name.index >= 0 || name.name != name_) return;
-    member.set(value_);
-    ++found;
-  }
-  void begin(FieldName, ContainerRef&) override { ++depth_; }
-  void end() override { --depth_; }
-
- private:
-  std::string_view name_;
-  const StaticValue& value_;
-  int depth_ = 0;
-};
-
-int set_everywhere(ModuleBase& module, std::string_view name, const StaticValue& value) {
-  AttributeSetter setter(name, value);
-  for (const auto& m : flatten(module).modules)
-    if (m) m->accept(setter);
-  return setter.found;
-}
-}  // namespace
-
-void set_attributes_of(ModuleBase& module, std::string_view name, const StaticValue& value) {
-  if (set_everywhere(module, name, value) == 0)
-    fail(ErrorKind::structure, {.where = "set_attributes", .message = fmt::format("could not find at least one instance of the attribute '{}'", name)});
-}
-
-void set_training(ModuleBase& module, bool training) {
-  set_everywhere(module, "deterministic", !training);
-  set_everywhere(module, "use_running_average", !training);
+    if (m) {
+      m->accept(popper);
+      detail::drop_empty_sown(*m);
+    }
+  for (const auto& [path, array] : flat.arrays)
+    if (popped.contains(path)) *array = Array();
+  return parts;
 }
 
 }  // namespace nnx

@@ -20,6 +20,7 @@ struct AttributeDef {
   Form form = Form::none;
   int node = -1;                 // Form::node
   StaticValue value = {};        // Form::fixed; Form::number holds a double
+  bool sown = false;             // not of `fields`, but made by sow() or perturb()
   friend bool operator==(const AttributeDef&, const AttributeDef&) = default;
 };
 

@@ -1,7 +1,8 @@
 // The text form of a GraphDef: {"version": 1, "nodes": [...]}, one node a line, in flatten order.
 //
 // A node has one of "module": type, "variable": kind (with "tag" and "metadata"), "list": size, "map": size; and
-// "attributes": [{"key": name or index, ...}], each with one of "node", "value", "number", "array", or none when empty.
+// "attributes": [{"key": name or index, ...}], each with one of "node", "value", "number", "array", or none when empty, and
+// "sown": true where it is an attribute of run time.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
@@ -128,6 +129,7 @@ json attribute_to_json(const AttributeDef& a) {
     case Form::fixed: out["value"] = value_to_json(a); break;
     case Form::number: out["number"] = value_to_json(a); break;
   }
+  if (a.sown) out["sown"] = true;
   return out;
 }
 
@@ -172,12 +174,13 @@ int index_from_json(const json& value, const std::string& at) {
 
 AttributeDef attribute_from_json(const json& entry, const std::string& at) {
   AttributeDef out{.key = key_from_json(member_of(entry, "key", at), at)};
-  if (entry.size() > 2) refuse_entry(at, "an attribute has more than a key and one value");
+  if (entry.size() > 2 + entry.count("sown")) refuse_entry(at, "an attribute has more than a key and one value");
   for (const auto& [name, value] : entry.items()) {
     if (name == "key") continue;
     if (name == "node") out.form = Form::node, out.node = index_from_json(value, at);
     else if (name == "array") out.form = Form::array, out.node = index_from_json(value, at);
     else if (name == "value") out.form = Form::fixed, out.value = value_from_json(value, at);
+    else if (name == "sown" && value == true) out.sown = true;
     else if (name == "number" && value.is_number()) out.form = Form::number, out.value = value.get<double>();
     else refuse_entry(at, fmt::format("an attribute has a wrong or unknown member {}", in_quotes(name)));
   }
@@ -217,14 +220,6 @@ NodeDef node_from_json(const json& entry, const std::string& at) {
 }  // namespace
 
 const VariableKind& kind_named(std::string_view name) {
-  static const bool once = [] {  // a program that only reads files has used no kind yet
-    for (const VariableKind* kind :
-         {&Param::static_kind(), &LoRAParam::static_kind(), &BatchStat::static_kind(), &Intermediate::static_kind(),
-          &RngState::static_kind(), &RngKey::static_kind(), &RngCount::static_kind(), &OptState::static_kind()})
-      register_kind(*kind);
-    return true;
-  }();
-  (void)once;
   if (const VariableKind* known = find_kind(name)) return *known;
   const std::lock_guard lock(placeholders().mutex);
   const auto [at, fresh] = placeholders().kinds.try_emplace(std::string(name));

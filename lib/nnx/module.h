@@ -12,6 +12,9 @@
 // The list is read live and never copied: assigning a member is surgery. Attributes may be Variables, Refs to Modules,
 // Arrays, Numbers, vectors, maps and optionals of these, and static values (bool, integers, double, string, lists of
 // integers), which are part of the GraphDef. Sharing is pointer identity; cycles are legal.
+//
+// sow() and perturb() add Variables with names of run time: they come after those of `fields` in everything that visits,
+// and stay until pop() or capture() takes them out.
 #pragma once
 
 #include <concepts>
@@ -34,6 +37,14 @@ struct ModuleType {
   const ModuleType* parent = nullptr;                    // the Module type that it derives from
 };
 
+// An attribute made by sow() or perturb(): one Variable, or one for each call.
+struct Sown {
+  using Value = std::variant<Variable, std::vector<Variable>>;
+  std::string name;
+  Value value;
+};
+using SowReduce = std::function<Array(const Array& before, const Array& next)>;
+
 class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
  public:
   virtual ~ModuleBase() = default;
@@ -42,8 +53,22 @@ class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
   // The generic call, see call.h; throws ErrorKind::structure for arguments that do not fit.
   virtual CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) = 0;
 
+  // Adds a Variable holding `value` to the list `name`; with `reduce`, sets the one Variable `name`, starting at `init`
+  // (or at the first value, when it is undefined). An attribute of `fields` of that name is set instead. Throws
+  // ErrorKind::structure when it is not a Variable, or one of another kind.
+  template <class Kind> void sow(std::string_view attribute, const Array& value, const SowReduce& reduce = {}, const Array& init = {}) {
+    sow(Kind::static_kind(), attribute, value, reduce, init);
+  }
+  void sow(const VariableKind& kind, std::string_view name, const Array& value, const SowReduce& reduce, const Array& init);
+  // value plus the Perturbation `name`, which is made as zeros: its gradient is that of `value`.
+  Array perturb(std::string_view name, const Array& value);
+
+  std::vector<Sown> sown = {};                           // empty but for Modules that sow
   uint64_t visit_epoch = 0;                              // marks of the last walk, see walk.h
   int visit_index = 0;
+
+ protected:
+  void visit_sown(FieldVisitor& visitor);
 };
 
 // The readable name of a C++ type without its namespace.
@@ -53,7 +78,10 @@ template <class Self, class Base = ModuleBase>
 class Module : public Base {
  public:
   const ModuleType& type() const override { return static_type(); }
-  void accept(FieldVisitor& visitor) override { Self::fields(static_cast<Self&>(*this), FieldAdapter{visitor}); }
+  void accept(FieldVisitor& visitor) override {
+    Self::fields(static_cast<Self&>(*this), FieldAdapter{visitor});
+    if (!this->sown.empty()) [[unlikely]] this->visit_sown(visitor);
+  }
   CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
     if constexpr (requires { &Self::operator(); })
       return detail::call_typed(static_cast<Self&>(*this), type().name, arguments, keywords);

@@ -1,6 +1,8 @@
 // The object layer in one include; the name the guide uses.
 #pragma once
 
+#include "nnx/attributes.h"
+#include "nnx/capture.h"
 #include "nnx/control_flow.h"
 #include "nnx/custom_vjp.h"
 #include "nnx/eval_shape.h"
@@ -9,11 +11,14 @@
 #include "nnx/lifted.h"
 #include "nnx/module.h"
 #include "nnx/number.h"
+#include "nnx/pure_dict.h"
+#include "nnx/random_state.h"
 #include "nnx/remat.h"
 #include "nnx/rngs.h"
 #include "nnx/scan.h"
 #include "nnx/split_rngs.h"
 #include "nnx/state.h"
+#include "nnx/traverse.h"
 #include "nnx/variable.h"
 #include "nnx/vmap.h"
 #include "ops/ops.h"

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <concepts>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,7 +19,7 @@ struct Key {
   Key(std::string_view n) : name(n) {}
   Key(const char* n) : name(n) {}
   Key(const std::string& n) : name(n) {}
-  explicit Key(int64_t i) : index(i) {}
+  explicit Key(std::integral auto i) : index(static_cast<int64_t>(i)) {}
   std::string to_string() const { return index >= 0 ? std::to_string(index) : name; }
   friend bool operator==(const Key&, const Key&) = default;
   friend std::strong_ordering operator<=>(const Key& a, const Key& b) {

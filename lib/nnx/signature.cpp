@@ -49,6 +49,7 @@ class SignatureRecorder final : public FieldVisitor {
     prefix_ = std::move(open_.back()), open_.pop_back();
   }
   void array(FieldName name, Array& a) override {
+    if (!a.defined()) return add({.form = Form::none, .key = name.key()});
     add({.form = Form::array, .type = a.type(), .key = name.key()});
     expect_alive(a, "Array", argument_text(paths_.back()));
     leaves_.arrays.push_back(&a);
@@ -126,6 +127,7 @@ class SignatureMatcher final : public FieldVisitor {
   void array(FieldName name, Array& a) override {
     const auto* t = next(name);
     if (!t) return;
+    if (!a.defined()) return expect(t->form == Form::none);
     leaves_.arrays.push_back(&a);
     expect(t->form == Form::array && t->type == a.type());
   }

@@ -3,9 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/error.h"
 
 namespace nnx {
+
+bool operator==(const StateLeaf& a, const StateLeaf& b) {
+  if (a.kind != b.kind || a.tag != b.tag || a.metadata != b.metadata || !(a.value.type() == b.value.type())) return false;
+  if (!a.value.concrete() || !b.value.concrete())
+    return a.value.trace() == b.value.trace() && a.value.value() == b.value.value() && a.value.concrete() == b.value.concrete();
+  return a.value.buffer() == b.value.buffer() ||
+         std::memcmp(a.value.buffer()->data(), b.value.buffer()->data(), a.value.type().bytes()) == 0;
+}
 
 const StateLeaf& State::at(const Path& path) const {
   const auto it = leaves_.find(path);
@@ -30,7 +41,7 @@ std::vector<State> State::split(std::span<const Filter> filters) const {
   std::vector<State> parts(filters.size());
   std::vector<std::string> left_over;
   for (const auto& [path, leaf] : leaves_) {
-    const LeafInfo info{path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder};
+    const LeafInfo info{path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder, &leaf.value};
     size_t i = 0;
     while (i < filters.size() && !filters[i].matches(info)) ++i;
     if (i < filters.size()) parts[i].insert(path, leaf);
@@ -45,7 +56,16 @@ std::vector<State> State::split(std::span<const Filter> filters) const {
 State State::filter(const Filter& filter) const {
   State out;
   for (const auto& [path, leaf] : leaves_)
-    if (filter.matches({path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder})) out.insert(path, leaf);
+    if (filter.matches({path, *leaf.kind, leaf.tag, &leaf.metadata, leaf.holder, &leaf.value})) out.insert(path, leaf);
+  return out;
+}
+
+State State::below(std::string_view prefix) const {
+  const Path above = parse_path(prefix);
+  State out;
+  for (const auto& [path, leaf] : leaves_)
+    if (path.size() > above.size() && std::ranges::equal(above, std::span(path).first(above.size())))
+      out.insert(Path(path.begin() + static_cast<std::ptrdiff_t>(above.size()), path.end()), leaf);
   return out;
 }
 
@@ -79,6 +99,13 @@ int64_t State::elements() const {
 std::vector<std::string> State::paths() const {
   std::vector<std::string> out;
   for (const auto& [path, leaf] : leaves_) out.push_back(nnx::to_string(path));
+  return out;
+}
+
+State diff(const State& a, const State& b) {
+  State out;
+  for (const auto& [path, leaf] : a)
+    if (!b.contains(path)) out.insert(path, leaf);
   return out;
 }
 

@@ -1,7 +1,8 @@
 // A State is the dynamic half of an object graph: paths to values. It is a value: copying shares Buffers but changing a
 // State, or a model, never changes the other until update().
 //
-//   state.at("linear1.kernel").value      for (const auto& [path, leaf] : state) ...
+//   state.at("linear1.kernel").value      for (const auto& [path, leaf] : state) ...      // in flatten order
+//   state.below("linear1")["kernel"]      state.filter(of<Param>)      diff(a, b)      a == b      state.map(f)
 #pragma once
 
 #include <map>
@@ -16,6 +17,8 @@ struct StateLeaf {
   Metadata metadata = {};
   std::string tag = {};
   const ModuleType* holder = nullptr;   // of the Module it came from; null for a leaf of a file
+  // All but the holder, bit for bit: a NaN equals itself. Traced values are equal when they are one.
+  friend bool operator==(const StateLeaf& a, const StateLeaf& b);
 };
 
 class State {
@@ -40,14 +43,19 @@ class State {
 
   std::vector<State> split(std::span<const Filter> filters) const;   // exhaustive, as nnx::split
   State filter(const Filter& filter) const;
+  State below(std::string_view prefix) const;               // what lies below a path, with the rest of its paths
   static State merge(std::span<const State> states);        // throws when a path appears twice
   State map(const std::function<Array(const Path&, const Array&)>& f) const;
   size_t bytes() const;
   int64_t elements() const;
   std::vector<std::string> paths() const;
+  friend bool operator==(const State&, const State&) = default;
 
  private:
   Map leaves_;
 };
+
+// The leaves of `a` whose paths `b` has not.
+State diff(const State& a, const State& b);
 
 }  // namespace nnx

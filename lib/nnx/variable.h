@@ -5,9 +5,13 @@
 //   Count count(scalar<int32_t>(0));
 //   count.set(count.get() + 1);
 //
+//   count.set_metadata("frozen", true);       Param twin = kernel.copy();       w * x + b    // Variables convert to Array
+//
 // - The kind (name and parent kind) lives in the cell: a LoRAParam stays one in a member declared as Param.
 // - Values change by set() only; assigning an Array to a Variable does not compile.
 // - Setting a Variable of an outer trace from an inner one is an error naming it: pass its owner as an argument.
+// - Reading one that holds a value of a trace that has ended is an error naming it: the value has leaked.
+// - Metadata is part of the GraphDef: changing it compiles again. Copies have it, and the tag, too.
 #pragma once
 
 #include <map>
@@ -54,6 +58,20 @@ class Variable {
   Array get() const;                                      // throws ErrorKind::structure when empty
   operator Array() const { return get(); }
   void set(const Array& value);
+  Array get(int64_t index) const;                         // along the first axis; negative from the end
+  void set(int64_t index, const Array& value);            // value: the type of get(index)
+
+  bool has_metadata(const std::string& name) const { return metadata().contains(name); }
+  MetadataValue get_metadata(const std::string& name) const;   // throws ErrorKind::structure naming what there is
+  MetadataValue get_metadata(const std::string& name, MetadataValue otherwise) const;
+  void set_metadata(const std::string& name, MetadataValue value) const { metadata()[name] = std::move(value); }
+  void set_metadata(Metadata all) const { metadata() = std::move(all); }   // replaces all
+  void del_metadata(const std::string& name) const;            // throws as get_metadata
+
+  Variable copy() const { return Variable(copied(get())); }    // a Variable of its own; the Buffer is shared until written
+  Variable replace(const Array& value) const { return Variable(copied(value)); }   // the same, with another value
+  // Takes value, metadata and tag; throws ErrorKind::structure unless the kinds are one.
+  void copy_from(const Variable& other);
 
   const VariableKind& kind() const { return cell_->kind ? *cell_->kind : base_kind(); }
   const Type& type() const { return cell_->value.type(); }
@@ -67,6 +85,7 @@ class Variable {
   static const VariableKind& static_kind() { return base_kind(); }
 
  protected:
+  std::shared_ptr<Cell> copied(const Array& value) const;
   std::shared_ptr<Cell> cell_;
 };
 
@@ -77,7 +96,11 @@ struct VariableOf : Parent {
   explicit VariableOf(Array value, Metadata metadata = {}) : Parent(static_kind(), std::move(value), std::move(metadata)) {}
   VariableOf(const VariableKind& kind, Array value, Metadata metadata = {})
       : Parent(kind, std::move(value), std::move(metadata)) {}
+  explicit VariableOf(std::shared_ptr<Cell> cell) : Parent(std::move(cell)) {}
   VariableOf& operator=(const Array&) = delete;
+
+  Self copy() const { return Self(this->copied(this->get())); }
+  Self replace(const Array& value) const { return Self(this->copied(value)); }
 
   static const VariableKind& static_kind() {
     static const VariableKind kind{Self::name, &Parent::static_kind()};
@@ -89,10 +112,13 @@ struct VariableOf : Parent {
 struct Param : VariableOf<Param> { using VariableOf::VariableOf; static constexpr std::string_view name = "Param"; };
 struct LoRAParam : VariableOf<LoRAParam, Param> { using VariableOf::VariableOf; static constexpr std::string_view name = "LoRAParam"; };
 struct BatchStat : VariableOf<BatchStat> { using VariableOf::VariableOf; static constexpr std::string_view name = "BatchStat"; };
+struct Cache : VariableOf<Cache> { using VariableOf::VariableOf; static constexpr std::string_view name = "Cache"; };
 struct Intermediate : VariableOf<Intermediate> { using VariableOf::VariableOf; static constexpr std::string_view name = "Intermediate"; };
+struct Perturbation : VariableOf<Perturbation, Intermediate> { using VariableOf::VariableOf; static constexpr std::string_view name = "Perturbation"; };
 struct RngState : VariableOf<RngState> { using VariableOf::VariableOf; static constexpr std::string_view name = "RngState"; };
 struct RngKey : VariableOf<RngKey, RngState> { using VariableOf::VariableOf; static constexpr std::string_view name = "RngKey"; };
 struct RngCount : VariableOf<RngCount, RngState> { using VariableOf::VariableOf; static constexpr std::string_view name = "RngCount"; };
 struct OptState : VariableOf<OptState> { using VariableOf::VariableOf; static constexpr std::string_view name = "OptState"; };
+struct MetricState : VariableOf<MetricState> { using VariableOf::VariableOf; static constexpr std::string_view name = "MetricState"; };
 
 }  // namespace nnx

@@ -21,6 +21,7 @@ struct Item {
   Array* array = nullptr;
   Number* number = nullptr;
   StaticRef fixed = {};
+  bool sown = false;
   std::vector<Item> children = {};
 };
 
@@ -33,13 +34,15 @@ class Collector final : public FieldVisitor {
     return std::move(items_);
   }
 
-  void variable(FieldName name, Variable& v) override { add({.form = Item::Form::variable, .key = name.key(), .variable = &v}); }
+  void variable(FieldName name, Variable& v) override {
+    add({.form = Item::Form::variable, .key = name.key(), .variable = &v, .sown = name.sown});
+  }
   void module(FieldName name, RefSlot slot) override { add({.form = Item::Form::module, .key = name.key(), .slot = slot}); }
   void array(FieldName name, Array& a) override { add({.form = Item::Form::array, .key = name.key(), .array = &a}); }
   void number(FieldName name, Number& n) override { add({.form = Item::Form::number, .key = name.key(), .number = &n}); }
   void attribute(FieldName name, StaticRef m) override { add({.form = Item::Form::fixed, .key = name.key(), .fixed = m}); }
   void begin(FieldName name, ContainerRef& container) override {
-    add({.form = container.is_list() ? Item::Form::list : Item::Form::map, .key = name.key()});
+    add({.form = container.is_list() ? Item::Form::list : Item::Form::map, .key = name.key(), .sown = name.sown});
     open_.push_back(&open_.back()->back().children);
   }
   void end() override { open_.pop_back(); }
@@ -103,6 +106,7 @@ class Flattener {
       Path child = path;
       child.push_back(item.key);
       AttributeDef attribute = flatten(item, child);
+      attribute.sown = item.sown;
       out_.def.nodes[static_cast<size_t>(node)].attributes.push_back(std::move(attribute));
     }
   }
@@ -115,6 +119,7 @@ class Flattener {
         out_.numbers.push_back(item.number);
         return {.key = item.key, .form = Form::number, .value = item.number->value()};
       case Item::Form::array:
+        if (!item.array->defined()) return {.key = item.key};
         expect_alive(*item.array, "Array", in_quotes(to_string(path)));
         out_.arrays.emplace_back(path, item.array);
         return {.key = item.key, .form = Form::array, .node = static_cast<int>(out_.arrays.size()) - 1};
@@ -137,7 +142,10 @@ class Flattener {
   }
 
   int flatten_variable(Item& item, const Path& path) {
-    if (!*item.variable) return -1;
+    if (!*item.variable) {
+      out_.empty.emplace_back(path, item.variable);
+      return -1;
+    }
     Cell& cell = *item.variable->cell();
     if (cell.visit_epoch == epoch_) {
       out_.aliases.emplace_back(path, cell.visit_index);
@@ -187,6 +195,7 @@ class Builder final : public FieldVisitor {
   }
   void array(FieldName name, Array& array) override {
     const AttributeDef& a = find(name);
+    if (a.form == AttributeDef::Form::none) array = Array();
     if (a.form == AttributeDef::Form::array && source_.array) array = source_.array(a.node);
   }
   void number(FieldName name, Number& number) override { number.set(std::get<double>(find(name).value)); }
@@ -214,9 +223,19 @@ class Builder final : public FieldVisitor {
   }
 
   void fill(const NodeDef& node, ModuleBase& module) {
+    module.sown.clear();
+    for (const AttributeDef& a : node.attributes)
+      if (a.sown) module.sown.push_back({a.key.name, sown_slot(a)});
     open_.push_back(&node);
     module.accept(*this);
     open_.pop_back();
+  }
+
+  // An empty place of the form that `a` has: `accept` then fills it as it fills attributes of `fields`.
+  Sown::Value sown_slot(const AttributeDef& a) const {
+    const bool is_list = a.form == AttributeDef::Form::node && def_.nodes[static_cast<size_t>(a.node)].form == NodeDef::Form::list;
+    if (is_list) return std::vector<Variable>();
+    return Variable();
   }
 
   const AttributeDef& find(FieldName name) const {

@@ -22,6 +22,7 @@ struct Flattened {
   std::vector<const ModuleType*> holders;             // by node: of a Module its type, of others that of their Module
   std::vector<std::pair<Path, int>> aliases;          // later paths of shared nodes
   std::vector<std::pair<Path, Array*>> arrays;        // bare Arrays
+  std::vector<std::pair<Path, Variable*>> empty;      // attributes that are Variables and hold none
   std::vector<Number*> numbers;
 };
 

@@ -11,9 +11,7 @@
 
 #include "base/error.h"
 #include "checkpoint/checkpoint.h"
-#include "nnx/functional.h"
-#include "nnx/number.h"
-#include "nnx/rngs.h"
+#include "nnx/nnx.h"
 
 namespace nnx::test {
 
