@@ -2,7 +2,23 @@
 
 #include <fmt/format.h>
 
+#include <numeric>
+
+#include "nn/masked_moments.h"
+
 namespace nnx {
+namespace {
+
+// {mean, var} over all axes but the last.
+Arrays batch_moments(const Array& x, const Array& mask) {
+  if (!mask.defined()) return moments(x);
+  Axes axes(static_cast<size_t>(x.rank() - 1));
+  std::iota(axes.begin(), axes.end(), 0);
+  const MaskedMoments kept = masked_moments(x, mask, axes, false);
+  return {kept.mean, kept.var};
+}
+
+}  // namespace
 
 BatchNorm::BatchNorm(const BatchNormOptions& o, Rngs& rngs)
     : mean(zeros({o.num_features})), var(ones({o.num_features})), momentum(o.momentum), epsilon(o.epsilon), num_features(o.num_features) {
@@ -10,13 +26,13 @@ BatchNorm::BatchNorm(const BatchNormOptions& o, Rngs& rngs)
   if (o.use_bias) bias = Param(zeros_init()(rngs.params(), {num_features}));
 }
 
-Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running) {
+Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running, const Array& mask) {
   if (x.rank() == 0 || x.dim(-1) != num_features)
     fail(ErrorKind::shape, {.where = "BatchNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
   if (!override_running && is_frozen(mean.metadata())) return (*this)(x, true);
   const Array gain = scale ? scale.get() : Array(), shift = bias ? bias.get() : Array();
   if (override_running.value_or(use_running_average)) return batch_norm(x, mean, var, gain, shift, epsilon);
-  const Arrays batch = moments(x);
+  const Arrays batch = batch_moments(x, mask);
   const Array keep = momentum.array();
   const Array take = 1 - keep;
   const Array new_mean = keep * mean.get() + take * stop_gradient(batch[0]);
@@ -27,9 +43,10 @@ Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running
 }
 
 CallValue BatchNorm::call(const CallArguments& arguments, const CallKeywords& keywords) {
-  constexpr std::array<std::string_view, 2> names{"x", "use_running_average"};
-  const auto given = detail::arrange_arguments("BatchNorm", 2, names, arguments, keywords);
-  return (*this)(given[0].as<Array>(), given[1].empty() ? std::nullopt : std::optional(given[1].as<bool>()));
+  constexpr std::array<std::string_view, 3> names{"x", "use_running_average", "mask"};
+  const auto given = detail::arrange_arguments("BatchNorm", 3, names, arguments, keywords);
+  return (*this)(given[0].as<Array>(), given[1].empty() ? std::nullopt : std::optional(given[1].as<bool>()),
+                 given[2].empty() ? Array() : given[2].as<Array>());
 }
 
 }  // namespace nnx

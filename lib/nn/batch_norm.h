@@ -26,9 +26,10 @@ class BatchNorm : public Module<BatchNorm, Layer> {
   BatchNorm() = default;
   BatchNorm(int64_t num_features, Rngs& rngs) : BatchNorm({.num_features = num_features}, rngs) {}
   BatchNorm(const BatchNormOptions& options, Rngs& rngs);
-  // x [..., num_features]; `use_running_average` overrides the attribute.
+  // x [..., num_features]; `use_running_average` overrides the attribute. Statistics are of the elements where `mask`
+  // (bool, broadcastable to x) is true; all are normalised.
   Array operator()(const Array& x) override { return (*this)(x, std::nullopt); }
-  Array operator()(const Array& x, std::optional<bool> use_running_average);
+  Array operator()(const Array& x, std::optional<bool> use_running_average, const Array& mask = {});
   CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override;
   static void fields(auto& self, auto&& f) {
     f("scale", self.scale);

@@ -19,8 +19,9 @@ class Dropout : public Module<Dropout, Layer> {
   Dropout(double rate, Rngs& rngs);
   explicit Dropout(double rate) : rate(rate) {}            // without a stream: deterministic calls only
   Array operator()(const Array& x) override { return (*this)(x, std::nullopt); }
-  // `deterministic` overrides the attribute. Throws ErrorKind::structure when a key is needed and there is no stream.
-  Array operator()(const Array& x, std::optional<bool> deterministic);
+  // `deterministic` and `rngs` override the attributes. Throws ErrorKind::structure when a key is needed and there is no
+  // stream.
+  Array operator()(const Array& x, std::optional<bool> deterministic, const Ref<RngStream>& rngs = {});
   CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override;
   static void fields(auto& self, auto&& f) {
     f("rate", self.rate);

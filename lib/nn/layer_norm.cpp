@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "nn/masked_moments.h"
+
 namespace nnx {
 
 LayerNorm::LayerNorm(const LayerNormOptions& o, Rngs& rngs) : epsilon(o.epsilon), num_features(o.num_features) {
@@ -9,10 +11,20 @@ LayerNorm::LayerNorm(const LayerNormOptions& o, Rngs& rngs) : epsilon(o.epsilon)
   if (o.use_bias) bias = Param(zeros_init()(rngs.params(), {num_features}));
 }
 
-Array LayerNorm::operator()(const Array& x) {
+Array LayerNorm::operator()(const Array& x, const Array& mask) {
   if (x.rank() == 0 || x.dim(-1) != num_features)
     fail(ErrorKind::shape, {.where = "LayerNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
-  return layer_norm(x, scale ? scale.get() : Array(), bias ? bias.get() : Array(), epsilon);
+  if (!mask.defined()) return layer_norm(x, scale ? scale.get() : Array(), bias ? bias.get() : Array(), epsilon);
+  const MaskedMoments kept = masked_moments(x, mask, {-1}, true);
+  Array y = (x - kept.mean) * rsqrt(kept.var + epsilon);
+  if (scale) y = y * scale;
+  return bias ? y + bias : y;
+}
+
+CallValue LayerNorm::call(const CallArguments& arguments, const CallKeywords& keywords) {
+  constexpr std::array<std::string_view, 2> names{"x", "mask"};
+  const auto given = detail::arrange_arguments("LayerNorm", 2, names, arguments, keywords);
+  return (*this)(given[0].as<Array>(), given[1].empty() ? Array() : given[1].as<Array>());
 }
 
 }  // namespace nnx

@@ -22,7 +22,11 @@ class LayerNorm : public Module<LayerNorm, Layer> {
   LayerNorm() = default;
   LayerNorm(int64_t num_features, Rngs& rngs) : LayerNorm(LayerNormOptions{.num_features = num_features}, rngs) {}
   LayerNorm(const LayerNormOptions& options, Rngs& rngs);
-  Array operator()(const Array& x) override;   // x [..., num_features]
+  // x [..., num_features]. Statistics are of the features where `mask` (bool, broadcastable to x) is true; all are
+  // normalised.
+  Array operator()(const Array& x) override { return (*this)(x, Array()); }
+  Array operator()(const Array& x, const Array& mask);
+  CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override;
   static void fields(auto& self, auto&& f) {
     f("scale", self.scale);
     f("bias", self.bias);
