@@ -215,12 +215,8 @@ TEST_CASE("cell 7: a train step under jit carries statistics, counts and paramet
   CHECK(draws(model->dropout->rngs) == 1);
   CHECK(values(model->bn->mean) != values(before["bn.mean"]));
   // 2. The optimizer updated the model it shares: adam's first step is the learning rate, by the sign of the gradient.
-  const std::vector<float> w0 = values(before["linear2.w"]), w1 = values(as<Linear>(model->linear2)->w);
-  for (size_t i = 0; i < w0.size(); ++i) {
-    const float step = std::abs(w1[i] - w0[i]);
-    CHECK((step == 0 || std::abs(step - 1e-3f) < 1e-5f));
-  }
-  CHECK(w0 != w1);
+  // Equal rows leave BatchNorm nothing: the prediction is linear2's bias, which moves towards the targets.
+  for (const float b : values(as<Linear>(model->linear2)->b)) CHECK(b == doctest::Approx(1e-3).epsilon(1e-4));
   float last = loss.item<float>();
   for (int i = 0; i < 50; ++i) last = train_step(model, optimizer, x, y).item<float>();
   CHECK(last < loss.item<float>());
