@@ -62,6 +62,8 @@ class Rngs : public Module<Rngs> {
   Rngs() = default;
   explicit Rngs(const RngSource& all, const RngSources& streams = {});   // `all`: the stream "default"
   explicit Rngs(const RngSources& streams);
+  template <std::integral I>   // a template, so that a list in braces means RngSources
+  explicit Rngs(const std::map<std::string, I>& seeds) : Rngs(RngSources(seeds.begin(), seeds.end())) {}
   bool contains(const std::string& name) const { return streams.contains(name); }
   Ref<RngStream> stream(const std::string& name) const;                  // or "default"; throws when there is neither
   Array operator()() { return next("default"); }
