@@ -21,6 +21,7 @@ struct JitCore::Entry {
   std::shared_ptr<Plan> plan;
   std::vector<std::shared_ptr<Cell>> live;      // Variables reached without being arguments
   std::vector<OutputTarget> targets;
+  std::vector<size_t> result_places;            // which of all Arrays of the result hold a value
   std::shared_ptr<void> prototype;              // the result without its Arrays
   bool structural = false;                      // the call made or moved objects: later calls replay `after`
   GraphDef after;                               // of (arguments, result)
@@ -29,6 +30,7 @@ struct JitCore::Entry {
 
   // Kept between calls, so that a call allocates nothing.
   Leaves leaves, result_leaves;
+  std::vector<Array*> result_arrays;            // all, undefined ones too
   std::vector<BufferRef> numbers;
   std::vector<BufferRef*> inputs;
   std::vector<BufferRef> outputs;
@@ -48,13 +50,20 @@ size_t JitCore::entries() const { return entries_.size(); }
 const Plan* JitCore::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
 
 namespace {
-// Collects the Arrays of a result.
+// Collects the Arrays of a result in the order of Signature, undefined ones too.
 class ArrayCollector final : public SelectiveVisitor {
  public:
   explicit ArrayCollector(std::vector<Array*>& arrays) : arrays_(arrays) { arrays_.clear(); }
   void array(FieldName, Array& a) override { arrays_.push_back(&a); }
+  void module(FieldName, RefSlot slot) override {
+    ModuleBase* m = slot.module();
+    if (!m || m->visit_epoch == epoch_) return;
+    m->visit_epoch = epoch_;
+    m->accept(*this);
+  }
 
  private:
+  const uint64_t epoch_ = next_visit_epoch();
   std::vector<Array*>& arrays_;
 };
 
@@ -115,6 +124,11 @@ void JitCore::Entry::trace(const LiftedCall& call) {
   Leaves after_leaves;
   Signature::record(result_roots(call.result), result_leaves);
   Signature::record(both(call.arguments, result_roots(call.result)), after_leaves);
+  ArrayCollector collector(result_arrays);
+  result_roots(call.result)(collector);
+  for (size_t i = 0; i < result_arrays.size(); ++i)
+    if (result_arrays[i]->defined()) result_places.push_back(i);
+  check(result_places.size() == result_leaves.arrays.size(), "the Arrays of a result were counted differently");
   Arrays results;
   std::vector<Alias> aliases;
   const auto target = [&](OutputTarget::Form form, size_t index, const Array& value) {
@@ -225,8 +239,9 @@ void JitCore::Entry::deliver(const LiftedCall& call, bool replay) {
              .array = {}});
   }
   if (replay) {
-    ArrayCollector collector(result_leaves.arrays);
+    ArrayCollector collector(result_arrays);
     call.result.visit(call.result.object, collector);
+    for (size_t i = 0; i < result_places.size(); ++i) result_leaves.arrays[i] = result_arrays[result_places[i]];
   }
   for (size_t o = 0; o < targets.size(); ++o) {
     const OutputTarget& t = targets[o];

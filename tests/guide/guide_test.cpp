@@ -225,6 +225,39 @@ TEST_CASE("cell 7: a train step under jit carries statistics, counts and paramet
   CHECK(train_step.entries() == 1);
 }
 
+TEST_CASE("cell 8: a stack of layers is made by vmap, and applied one after the other") {
+  const auto create_model = vmap([](Ref<Rngs> rngs) { return make<MLP>(10, 32, 10, *rngs); }, {.axis_size = 5});
+  const auto rngs = make<Rngs>(0);
+  auto model = create_model(rngs);
+  CHECK(as<Linear>(model->linear1)->w.shape() == Shape{5, 10, 32});
+  CHECK(as<Linear>(model->linear2)->b.shape() == Shape{5, 10});
+  CHECK(model->bn->mean.shape() == Shape{5, 32});
+  CHECK(model->dropout->rngs->key.shape() == Shape{5, 2});
+  CHECK(model->dropout->rngs->count.shape() == Shape{5});
+  CHECK(draws(rngs->stream("default")) == 1);   // its key was split once
+  const auto [def, stack] = split(model);
+  const auto layer = [](const State& all, int64_t i) { return all.map([i](const Path&, const Array& x) { return index_axis(x, 0, i); }); };
+  CHECK(values(layer(stack, 0)["linear1.w"]) != values(layer(stack, 1)["linear1.w"]));
+  CHECK(shows(display(model), "w: Param f32[5,10,32]"));
+
+  // Each layer by itself, and its State back to its place.
+  Array y = ones({3, 10});
+  std::vector<State> after;
+  for (int64_t i = 0; i < 5; ++i) {
+    auto [out, changed] = call<MLP>(def, layer(stack, i), [&](Ref<MLP> m) { return m(y); });
+    y = out;
+    after.push_back(changed);
+  }
+  update(model, stack.map([&](const Path& path, const Array&) {
+    Arrays layers;
+    for (const State& s : after) layers.push_back(s.at(path).value);
+    return nnx::stack(layers);
+  }));
+  CHECK(y.shape() == Shape{3, 10});
+  CHECK(model->dropout->rngs->count.get().to_vector<uint32_t>() == std::vector<uint32_t>(5, 1));
+  CHECK(values(model->bn->mean) != values(stack["bn.mean"]));
+}
+
 TEST_CASE("cell 9: a Module with parameters and a count") {
   auto model = stateful_linear();
   const std::vector<float> w = values(model->w);

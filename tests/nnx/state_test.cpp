@@ -250,6 +250,29 @@ TEST_CASE("sown Variables are part of everything until they are popped, and come
   CHECK(state(model, path("seen.*")).size() == 2);
 }
 
+TEST_CASE("a compiled function may return nothing in an Array's place, and Modules that hold bare Arrays") {
+  const auto f = jit([](Array x) {
+    auto made = make<Net>();
+    made->head = make<Cell2>();
+    made->plain = x * 3.0;
+    return std::tuple(Array(), x * 2.0, made);
+  });
+  for (float v : {1.0f, 2.0f}) {   // traced, then replayed
+    const auto [none, twice, made] = f(full({2}, v));
+    CHECK(!none.defined());
+    CHECK(twice.to_vector<float>() == std::vector<float>(2, 2 * v));
+    CHECK(made->plain.to_vector<float>() == std::vector<float>(2, 3 * v));
+    CHECK(as<Cell2>(made->head)->kernel.shape() == Shape{2, 2});
+  }
+  CHECK(f.entries() == 1);
+  auto model = net();
+  const auto count = jit([](Ref<Net> m) { return m->plain.defined(); });
+  CHECK(!count(model));
+  model->plain = ones({2});
+  CHECK(count(model));   // an Array that is there is another structure
+  CHECK(count.entries() == 2);
+}
+
 TEST_CASE("capture leaves a model as it was, also when the call throws") {
   auto model = make<Recorder>();
   model(ones({2}));
