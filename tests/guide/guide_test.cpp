@@ -8,8 +8,10 @@
 #include "nnx/display.h"
 #include "nnx/nnx.h"
 #include "optim/optim.h"
+#include "support/errors.h"
 
 using namespace nnx;
+using nnx::test::error_of;
 
 namespace {
 
@@ -103,15 +105,6 @@ bool shows(const std::string& text, std::string_view part) { return text.find(pa
 Ref<StatefulLinear> stateful_linear() {
   Rngs rngs(0);
   return make<StatefulLinear>(3, 5, rngs);
-}
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 }  // namespace

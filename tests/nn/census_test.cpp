@@ -9,8 +9,10 @@
 #include "nn/lora.h"
 #include "nn/sequential.h"
 #include "nn/activation.h"
+#include "support/errors.h"
 
 using namespace nnx;
+using nnx::test::error_of;
 
 namespace {
 
@@ -46,15 +48,6 @@ void check_near(const Array& got, const Array& want) {
   REQUIRE(got.shape() == want.shape());
   const std::vector<float> a = values(got), b = values(want);
   for (size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]).epsilon(1e-5));
-}
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include "nnx/nnx.h"
+#include "support/errors.h"
 
 using namespace nnx;
+using nnx::test::error_of;
 
 namespace {
 
@@ -104,15 +106,6 @@ struct Holder : Module<Holder> {
     f("other", self.other);
   }
 };
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 std::vector<std::string> texts(const auto& visited) {
   std::vector<std::string> out;

@@ -3,8 +3,10 @@
 
 #include "nnx/display.h"
 #include "nnx/nnx.h"
+#include "support/errors.h"
 
 using namespace nnx;
+using nnx::test::error_of;
 
 namespace {
 
@@ -47,15 +49,6 @@ Ref<Net> net() {
 
 template <class V, class A> concept assigns = requires(V v, A a) { v = a; };
 template <class V, class A> concept adds_in_place = requires(V v, A a) { v += a; };
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 
