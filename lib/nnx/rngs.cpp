@@ -17,7 +17,8 @@ RngStream::RngStream(std::string name, const Array& key_value) : tag(std::move(n
   if (key_value.dtype() != DType::u32 || shape.rank() == 0 || shape.back() != 2)
     fail(ErrorKind::shape, {.where = fmt::format("RngStream '{}'", tag), .expected = "a key u32[..., 2]", .got = key_value.type().to_string()});
   key = RngKey(key_value);
-  count = RngCount(zeros(without_last(shape), DType::u32));
+  // A single key needs no op, and so no evaluator: programs that only store models make streams too.
+  count = RngCount(shape.rank() == 1 ? scalar<uint32_t>(0) : zeros(without_last(shape), DType::u32));
   key.cell()->tag = tag;
   count.cell()->tag = tag;
 }
