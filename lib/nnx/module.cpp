@@ -70,6 +70,8 @@ std::string type_name_of(const std::type_info& info) {
 
 namespace detail {
 
+constinit thread_local CallObserver* call_observer = nullptr;
+
 void note_new_cell(const std::shared_ptr<Cell>& cell) {
   if (open_scopes > 0) noted.push_back(cell);
 }

@@ -112,6 +112,25 @@ class Layer : public ModuleBase {
   virtual Array operator()(const Array& x) = 0;
 };
 
+namespace detail {
+// Told of every call through a Ref while it is set, for tables of calls (probe.h).
+struct CallObserver {
+  virtual ~CallObserver() = default;
+  virtual void enter(ModuleBase& module) = 0;
+  virtual void leave(ModuleBase& module, const CallArguments& arguments, const CallValue& result) = 0;
+};
+extern constinit thread_local CallObserver* call_observer;
+
+// A value as an observer sees it; nothing of what only the C++ type knows.
+template <class T>
+CallValue observed_value(const T& value) {
+  if constexpr (std::derived_from<T, Variable>) return value.get();
+  else if constexpr (std::convertible_to<const T&, CallValue>) return value;
+  else if constexpr (requires { std::tuple_size<T>::value; }) return to_call(value);
+  else return {};
+}
+}  // namespace detail
+
 // A shared reference to a Module. Equality is identity.
 template <class T = ModuleBase>
 class Ref {
@@ -131,10 +150,28 @@ class Ref {
   explicit operator bool() const { return pointer_ != nullptr; }
   const std::shared_ptr<T>& shared() const { return pointer_; }
   template <class... A>
-  decltype(auto) operator()(A&&... arguments) const { return (*get())(std::forward<A>(arguments)...); }
+  decltype(auto) operator()(A&&... arguments) const {
+    if (detail::call_observer) [[unlikely]] return observed_call(std::forward<A>(arguments)...);
+    return (*get())(std::forward<A>(arguments)...);
+  }
   friend bool operator==(const Ref& a, const Ref& b) { return a.pointer_ == b.pointer_; }
 
  private:
+  template <class... A>
+  decltype(auto) observed_call(A&&... arguments) const {
+    detail::CallObserver& observer = *detail::call_observer;
+    const CallArguments given{detail::observed_value(arguments)...};
+    observer.enter(*get());
+    if constexpr (std::is_void_v<std::invoke_result_t<T&, A...>>) {
+      (*get())(std::forward<A>(arguments)...);
+      observer.leave(*get(), given, {});
+    } else {
+      decltype(auto) result = (*get())(std::forward<A>(arguments)...);
+      observer.leave(*get(), given, detail::observed_value(result));
+      return result;
+    }
+  }
+
   std::shared_ptr<T> pointer_;
 };
 

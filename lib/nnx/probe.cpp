@@ -9,11 +9,6 @@
 namespace nnx {
 namespace {
 
-struct Recorder {
-  std::map<std::string, CallRecord> records;
-  double flops = 0;  // of all Modules without Modules inside that were called so far
-};
-
 void add_types(const CallValue& value, std::vector<Type>& out) {
   if (const auto* array = std::get_if<Array>(&value.value)) out.push_back(array->type());
   if (const auto* list = std::get_if<CallValue::List>(&value.value))
@@ -33,23 +28,55 @@ double flops_of(const Ref<ModuleBase>& module, const CallArguments& arguments) {
   return forward.plan()->report().flops;
 }
 
-// Stands where a Module stood, calls it and takes notes.
-class Probe final : public Module<Probe, Layer> {
+// Takes notes of the calls of the Modules it knows. Calls nest.
+class Recorder final : public detail::CallObserver {
  public:
-  Probe() = default;
-  Probe(Ref<ModuleBase> module, std::string path, bool leaf, Recorder& recorder)
-      : inner(std::move(module)), path_(std::move(path)), leaf_(leaf), recorder_(&recorder) {}
-  Array operator()(const Array& x) override { return call({x}).as<Array>(); }
-  CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
-    const double before = recorder_->flops;
-    CallValue result = inner->call(arguments, keywords);
-    if (leaf_) recorder_->flops += flops_of(inner, arguments);
-    CallRecord& record = recorder_->records[path_];
+  Recorder() { detail::call_observer = this; }
+  ~Recorder() override { detail::call_observer = nullptr; }
+  Recorder(const Recorder&) = delete;
+  Recorder& operator=(const Recorder&) = delete;
+
+  struct Known {
+    std::string path;
+    bool leaf = false;  // has no Modules inside
+  };
+  std::map<const ModuleBase*, Known> known;  // looked up, never walked
+  std::map<std::string, CallRecord> records;
+
+  void enter(ModuleBase&) override { flops_before_.push_back(flops_); }
+  void leave(ModuleBase& module, const CallArguments& arguments, const CallValue& result) override {
+    const double before = flops_before_.back();
+    flops_before_.pop_back();
+    const auto found = known.find(&module);
+    if (found == known.end()) return;
+    if (found->second.leaf) {
+      detail::call_observer = nullptr;  // what is called to count is no call of the model
+      flops_ += flops_of(Ref<ModuleBase>(module.shared_from_this()), arguments);
+      detail::call_observer = this;
+    }
+    CallRecord& record = records[found->second.path];
     if (record.calls++ == 0) {
       add_types(CallValue(arguments), record.inputs);
       add_types(result, record.outputs);
     }
-    record.flops += recorder_->flops - before;
+    record.flops += flops_ - before;
+  }
+
+ private:
+  double flops_ = 0;  // of all leaves that were called so far
+  std::vector<double> flops_before_;
+};
+
+// Stands where a Module stood and tells of its calls, which may come without a Ref's operator().
+class Probe final : public Module<Probe, Layer> {
+ public:
+  Probe() = default;
+  Probe(Ref<ModuleBase> module, Recorder& recorder) : inner(std::move(module)), recorder_(&recorder) {}
+  Array operator()(const Array& x) override { return call({x}).as<Array>(); }
+  CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
+    recorder_->enter(*inner);
+    CallValue result = inner->call(arguments, keywords);
+    recorder_->leave(*inner, arguments, result);
     return result;
   }
   static void fields(auto& self, auto&& f) { f("inner", self.inner); }
@@ -57,8 +84,6 @@ class Probe final : public Module<Probe, Layer> {
   Ref<ModuleBase> inner;
 
  private:
-  std::string path_;
-  bool leaf_ = false;
   Recorder* recorder_ = nullptr;
 };
 
@@ -98,14 +123,13 @@ std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArg
   std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;  // looked up, never walked
   for (size_t i = 0; i < flat.modules.size(); ++i)
     if (const auto& m = flat.modules[i]) {
-      const std::string path = flat.paths[i].empty() ? "." : to_string(flat.paths[i]);
-      probes[m.get()] = std::make_shared<Probe>(Ref<ModuleBase>(m), path, slots_of(*m).empty(), recorder);
+      recorder.known[m.get()] = {flat.paths[i].empty() ? "." : to_string(flat.paths[i]), slots_of(*m).empty()};
+      probes[m.get()] = std::make_shared<Probe>(Ref<ModuleBase>(m), recorder);
     }
   for (const auto& m : flat.modules)
     if (m)
       for (const RefSlot& slot : slots_of(*m)) try_assign(slot, probes.at(slot.module()));
-  Probe& root = static_cast<Probe&>(*probes.at(copy.get()));
-  root.call(inputs);
+  static_cast<Probe&>(*probes.at(copy.get())).call(inputs);
   return std::move(recorder.records);
 }
 

@@ -3,10 +3,9 @@
 //   const auto calls = record_calls(*model, {zeros({64, 784})});
 //   calls.at("linear1").inputs, .outputs, .flops
 //
-// The call runs on a copy, whose Modules have a probe put in front of them: the model keeps its values and counts. A
-// Module that is held as a type of its own (Ref<Linear> rather than Ref<Layer>), or called otherwise than through it,
-// has no record; FLOPs are those of Modules without Modules inside, as their own compiled plan counts them, and sums of
-// these.
+// The call runs on a copy: the model keeps its values and counts. Recorded are calls through a Ref, `linear1(x)`, of
+// whatever type, and, of a Ref<Layer>, those through the object as well. A Module that is called in no such way has no
+// record. FLOPs are those of Modules without Modules inside, as their own compiled plan counts them, and sums of these.
 #pragma once
 
 #include <map>

@@ -138,10 +138,14 @@ std::string detail_text(const TreeNode& node) {
   if (node.array.defined())
     return fmt::format("{} {}{}", node.array.type().to_string(), byte_text(node.array.type().bytes()),
                        node.tag.empty() ? "" : "  tag " + node.tag);
-  std::string text;
-  for (const auto& [kind, count] : node.amounts)
-    text += fmt::format("{}{} {}", text.empty() ? "# " : ", ", kind, count.to_string());
-  return text;
+  std::string parts;
+  Amount all;
+  for (const auto& [kind, count] : node.amounts) {
+    parts += fmt::format("{}{} {}", parts.empty() ? "" : ", ", kind, count.to_string());
+    all.add(count);
+  }
+  if (node.amounts.empty()) return {};
+  return node.amounts.size() == 1 ? "# " + parts : fmt::format("# {}: {}", all.to_string(), parts);
 }
 
 }  // namespace nnx

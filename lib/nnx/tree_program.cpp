@@ -48,11 +48,9 @@ TreeNode node_of(const Graph& graph, size_t index) {
   return out;
 }
 
-// Ops that the name of a fused kernel does not list already.
-std::string ops_text(const StepReport& step) {
-  if (step.kernel.starts_with("fused[")) return {};
-  const std::string ops = joined(step.ops, " ", [](const std::string& op) { return op; });
-  return ops.empty() || ops == step.kernel ? "" : "  " + ops;
+// The name of a fused kernel lists its ops; they are at the end of the line anyway.
+std::string kernel_text(const StepReport& step) {
+  return step.kernel.starts_with("fused[") ? "fused loop" : step.kernel;
 }
 
 TreeNode step_of(const StepReport& step, size_t index);
@@ -69,13 +67,14 @@ TreeNode body_of(const BodyReport& body) {
 }
 
 TreeNode step_of(const StepReport& step, size_t index) {
+  const std::string ops = joined(step.ops, " ", [](const std::string& op) { return op; });
   TreeNode out{.form = TreeNode::Form::operation,
           .path = {Key(static_cast<int64_t>(index))},
-          .type = step.kernel,
-          .detail = fmt::format("{}{}  {}  {}{}{}{}", step.result, ops_text(step), size_text(step.bytes),
-                                flops_text(step.flops),
+          .type = kernel_text(step),
+          .detail = fmt::format("{}  {}  {}{}{}{}{}", step.result, size_text(step.bytes), flops_text(step.flops),
                                 step.threads > 1 ? fmt::format("  {} threads", step.threads) : "",
-                                step.aliased ? "  in place" : "", step.fallback ? "  REFERENCE KERNEL" : "")};
+                                step.aliased ? "  in place" : "", step.fallback ? "  REFERENCE KERNEL" : "",
+                                ops == step.kernel ? "" : "  " + ops)};
   for (const BodyReport& body : step.bodies) out.children.push_back(body_of(body));
   return out;
 }

@@ -55,7 +55,7 @@ struct Chain : Module<Chain, Layer> {
     calls.set(calls.get() + 1.0);
     Array y = x;
     for (const Ref<Layer>& layer : layers) y = (*layer)(y);
-    return (*last)(y);
+    return last(y);
   }
   static void fields(auto& self, auto&& f) {
     f("layers", self.layers);
@@ -81,7 +81,7 @@ struct CyclicNet {
 };
 
 constexpr const char* expected_display =
-    R"(Net  # BatchStat 8 (32 B), Param 36 (144 B), RngState 2 (12 B)
+    R"(Net  # 46 (188 B): BatchStat 8 (32 B), Param 36 (144 B), RngState 2 (12 B)
   blocks: list  # Param 36 (144 B)
     0: Dense  # Param 16 (64 B)
       bias: Param f32[4] 16 B  [0, 0, 0, 0]
@@ -103,7 +103,7 @@ constexpr const char* expected_display =
 )";
 
 constexpr const char* expected_state =
-    R"(State  # BatchStat 8 (32 B), Param 36 (144 B), RngState 2 (12 B)
+    R"(State  # 46 (188 B): BatchStat 8 (32 B), Param 36 (144 B), RngState 2 (12 B)
   blocks  # Param 36 (144 B)
     0  # Param 16 (64 B)
       bias: Param f32[4] 16 B
@@ -165,7 +165,7 @@ TEST_CASE("display: a Graph and a Plan look like the rest") {
   const auto plan = Plan::compile(traced.graph, {}, {.threads = 1});
   const std::string text = display(*plan);
   CHECK(text.starts_with("Plan  # 1 step, up to 1 thread, "));
-  CHECK(text.find("\n  0: fused[") != std::string::npos);
+  CHECK(text.find("\n  0: fused loop f32[2]") != std::string::npos);
   CHECK(text.find("\n  inputs: 24 B\n  outputs: 32 B\n") != std::string::npos);
 }
 
@@ -202,7 +202,7 @@ TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model
   auto net = make<Chain>();
   net->layers = {make<Dense>(3, 4), make<Dense>(4, 4)};
   net->layers.push_back(net->layers[1]);  // called twice
-  net->last = make<Dense>(4, 2);          // of a type of its own: called without a probe
+  net->last = make<Dense>(4, 2);          // of a type of its own: no probe fits there
   net->calls = BatchStat(zeros({}));
   const Tabulation table = tabulate(net, {{DType::f32, {5, 3}}});
   REQUIRE(table.rows.size() == 4);
@@ -215,8 +215,11 @@ TEST_CASE("tabulate with an input: shapes and FLOPs of each layer, and the model
   CHECK(first->call->flops <= 2 * 5 * 3 * 4 + 5 * 4);
   CHECK(table.rows[3].call->calls == 2);
   CHECK(table.rows[3].call->flops >= 2 * 2 * 5 * 4 * 4);
-  CHECK(table.rows[0].call->flops == table.rows[2].call->flops + table.rows[3].call->flops);
-  CHECK_FALSE(table.rows[1].call.has_value());
+  CHECK(table.rows[1].path == "last");
+  CHECK(table.rows[1].call->inputs == std::vector<Type>{{DType::f32, {5, 4}}});
+  CHECK(table.rows[1].call->outputs == std::vector<Type>{{DType::f32, {5, 2}}});
+  CHECK(table.rows[0].call->flops ==
+        table.rows[1].call->flops + table.rows[2].call->flops + table.rows[3].call->flops);
   CHECK(table.to_string().find("f32[5,3]") != std::string::npos);
   CHECK(net->calls.get().item<float>() == 0);
   CHECK(as<Dense>(net->layers[0])->features == 4);  // no probe is left behind

@@ -73,7 +73,7 @@ TEST_CASE("inspect: text has the tree, the partitions and the table") {
     CHECK_MESSAGE(text.find(part) != std::string::npos, "no '" << part << "' in\n" << text);
   };
   has("step-00000010: step 10\n");
-  has("Sequential  # BatchStat 6 (24 B), Param 15 (60 B)\n");
+  has("Sequential  # 21 (84 B): BatchStat 6 (24 B), Param 15 (60 B)\n");
   has("    kernel: Param f32[2,3] 24 B\n");
   has("batch_stats: 2 leaves, 6 elements, 24 B\n");
   has("params: 4 leaves, 15 elements, 60 B\n");
