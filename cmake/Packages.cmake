@@ -1,18 +1,11 @@
-# The libraries nnx stands on; scripts/setup installs them on Debian.
-find_package(Threads REQUIRED)
-find_package(OpenMP REQUIRED COMPONENTS CXX)
-# Debian's dnnl-config.cmake asks for OpenCL, which we have no use for: take the library itself.
-find_path(DNNL_INCLUDE_DIR dnnl.hpp REQUIRED)
-find_library(DNNL_LIBRARY dnnl REQUIRED)
-add_library(DNNL::dnnl INTERFACE IMPORTED)
-target_include_directories(DNNL::dnnl SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
-target_link_libraries(DNNL::dnnl INTERFACE ${DNNL_LIBRARY})
-find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(yaml-cpp REQUIRED)
-find_package(nlohmann_json REQUIRED)
-find_package(CLI11 REQUIRED)
-find_package(ZLIB REQUIRED)
+# The libraries nnx stands on, all of them needed; scripts/setup installs them on Debian.
+include(cmake/Libraries.cmake)
+foreach(target Threads::Threads OpenMP::OpenMP_CXX DNNL::dnnl fmt::fmt spdlog::spdlog yaml-cpp
+        nlohmann_json::nlohmann_json CLI11::CLI11 ZLIB::ZLIB)
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "There is no ${target}: scripts/setup installs what nnx needs")
+  endif()
+endforeach()
 if(NNX_TESTS)
   find_package(doctest REQUIRED)
 endif()

@@ -40,9 +40,11 @@ Layers make_list() {
 
 }  // namespace
 
-const Layers& layers() {
-  static const Layers list = make_list();
+Layers& extend_layers() {
+  static Layers list = make_list();
   return list;
 }
+
+const Layers& layers() { return extend_layers(); }
 
 }  // namespace nnx

@@ -13,7 +13,11 @@ namespace nnx {
 // A layer is called with an Array and gives one; what else it takes is in its own operator().
 using Layers = Registry<Ref<Layer>(Rngs&)>;
 
-// The explicit list of built-in layers: builtin.cpp.
+// The layers that a config can name: the explicit list of builtin.cpp, and what the program has added to it.
 const Layers& layers();
+
+// For programs with layers of their own: called in main, before a config is read.
+//   extend_layers().add<GateOptions>("Gate", "x times a learned gate", make_gate);
+Layers& extend_layers();
 
 }  // namespace nnx

@@ -1,0 +1,13 @@
+# The libraries nnx stands on: read by our own build and, installed beside nnxConfig.cmake, by find_package(nnx).
+include(CMakeFindDependencyMacro)
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+find_dependency(Threads)
+find_dependency(OpenMP COMPONENTS CXX)
+find_dependency(DNNL MODULE)
+find_dependency(fmt)
+find_dependency(spdlog)
+find_dependency(yaml-cpp)
+find_dependency(nlohmann_json)
+find_dependency(CLI11)
+find_dependency(ZLIB)
+list(POP_BACK CMAKE_MODULE_PATH)
