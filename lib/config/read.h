@@ -31,6 +31,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -278,8 +279,9 @@ template <class T> std::string type_name() {
 template <HasFields T> std::vector<FieldDoc> describe_fields() {
   namespace d = config_detail;
   std::vector<FieldDoc> docs;
-  const T defaults{};
-  T::fields(defaults, [&](std::string_view name, const auto& member, const Field& field = {}) {
+  // On the heap: g++ 12 takes what an aggregate has from its base for uninitialised on the stack.
+  const auto defaults = std::make_unique<const T>();
+  T::fields(*defaults, [&](std::string_view name, const auto& member, const Field& field = {}) {
     using Member = std::remove_cvref_t<decltype(member)>;
     FieldDoc doc = d::field_doc(name, d::type_name<Member>(), field, !HasFields<Member>, to_config(member));
     doc.fields = d::inner_fields<Member>();

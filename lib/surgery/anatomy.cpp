@@ -71,7 +71,7 @@ class SlotCollector final : public SelectiveVisitor {
 
 class AttributeLister final : public SelectiveVisitor {
  public:
-  explicit AttributeLister(Attributes& out) : out_(out) {}
+  explicit AttributeLister(Members& out) : out_(out) {}
   void attribute(FieldName name, StaticRef member) override { add(out_.fixed, name, member); }
   void number(FieldName name, Number& number) override { add(out_.numbers, name, &number); }
   void variable(FieldName name, Variable& v) override { add(out_.variables, name, &v); }
@@ -83,13 +83,13 @@ class AttributeLister final : public SelectiveVisitor {
   void add(auto& list, FieldName name, auto value) {
     if (depth_ == 0) list.emplace_back(std::string(name.name), value);
   }
-  Attributes& out_;
+  Members& out_;
   int depth_ = 0;
 };
 
 }  // namespace
 
-Attributes::Attributes(ModuleBase& module) {
+Members::Members(ModuleBase& module) {
   AttributeLister lister(*this);
   module.accept(lister);
 }

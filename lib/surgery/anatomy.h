@@ -49,8 +49,8 @@ struct Anatomy {
 };
 
 // The attributes of one Module by name, without those of containers.
-struct Attributes {
-  explicit Attributes(ModuleBase& module);
+struct Members {
+  explicit Members(ModuleBase& module);
   std::vector<std::pair<std::string, StaticRef>> fixed;
   std::vector<std::pair<std::string, Number*>> numbers;
   std::vector<std::pair<std::string, Variable*>> variables;   // empty ones too, also below

@@ -58,7 +58,7 @@ ConfigNode node_of(const StaticValue& value, const Origin& origin, const KeyPath
 }
 
 // What a Module says about an argument of a layer's constructor; nullopt when it has no such attribute.
-std::optional<StaticValue> argument_of(const Attributes& attributes, const std::string& name) {
+std::optional<StaticValue> argument_of(const Members& attributes, const std::string& name) {
   for (const auto& [n, member] : attributes.fixed)
     if (n == name) return std::holds_alternative<std::monostate>(member.get()) ? std::nullopt : std::optional(member.get());
   for (const auto& [n, number] : attributes.numbers)
@@ -153,7 +153,7 @@ Ref<Layer> build_like(const ConfigNode& spec, ModuleBase& like, Patient& patient
   const ComponentDoc* doc = type && type->is_scalar() ? layers().find(type->text()) : nullptr;
   std::vector<ConfigNode::Entry> entries = spec.entries();
   if (doc && spec.is_scalar()) entries.push_back({"type", spec.origin(), spec});
-  const Attributes attributes(like);
+  const Members attributes(like);
   for (const FieldDoc& field : doc ? doc->fields : std::vector<FieldDoc>{}) {
     if (spec.find(field.name)) continue;
     if (const auto value = argument_of(attributes, field.name))

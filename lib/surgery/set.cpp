@@ -31,7 +31,7 @@ StaticValue value_like(const StaticValue& like, const ConfigNode& node, Patient&
 }
 
 void set_one(ModuleBase& module, const std::string& name, const ConfigNode& node, const std::string& path, Patient& patient) {
-  const Attributes attributes(module);
+  const Members attributes(module);
   std::vector<std::string> known;
   for (const auto& [n, number] : attributes.numbers) {
     known.push_back(n);

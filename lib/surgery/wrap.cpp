@@ -27,7 +27,7 @@ struct UnwrapOptions : TargetOptions {
 RefSlot child_slot(ModuleBase& module, const std::optional<std::string>& child, bool filled, const ConfigNode& node, const Patient& patient) {
   std::vector<std::pair<std::string, RefSlot>> fitting;
   std::vector<std::string> names;
-  for (const auto& [name, slot] : Attributes(module).modules) {
+  for (const auto& [name, slot] : Members(module).modules) {
     const bool layer = dynamic_cast<Layer*>(slot.module()) != nullptr;
     if (filled ? !layer : slot.module() != nullptr) continue;
     names.push_back(name);
