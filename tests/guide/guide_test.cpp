@@ -134,7 +134,8 @@ TEST_CASE("cell 3: a Module is called directly, and can be looked at") {
   const float w[] = {.8423141f, .18237865f, .2271781f, .12072563f, .19181347f, .722015f, .7654456f, .15254045f, .9517063f, .029310465f};
   for (size_t i = 0; i < 5; ++i) CHECK(values(y)[i] == doctest::Approx(w[i] + w[i + 5]).epsilon(1e-6));
   const std::string text = display(model);
-  CHECK(text.starts_with("Linear  # Param 15 (60 B)"));
+  CHECK(text.starts_with("Linear"));
+  CHECK(shows(text, "Param 15 (60 B)"));
   CHECK(shows(text, "w: Param f32[2,5] 40 B"));
   CHECK(shows(text, "din: 2"));
 }
@@ -259,7 +260,9 @@ TEST_CASE("cell 9: a Module with parameters and a count") {
   for (size_t i = 0; i < 5; ++i) CHECK(w[10 + i] == doctest::Approx(last[i]).epsilon(1e-6));
   CHECK(count_in(model->count) == 0);
   const std::string text = display(model);
-  CHECK(shows(text, "StatefulLinear  # Count 1 (4 B), Param 20 (80 B)"));
+  CHECK(text.starts_with("StatefulLinear"));
+  CHECK(shows(text, "Count 1 (4 B)"));
+  CHECK(shows(text, "Param 20 (80 B)"));
   CHECK(shows(text, "count: Count i32[] 4 B"));
 }
 
