@@ -104,8 +104,6 @@ void JitCore::run(const LiftedCall& call) {
       entry->execute();
       return entry->deliver(call, true);
     }
-  // The first run reads Variables that the function may have taken out of its arguments: they must outlive it.
-  const Flattened alive = flatten(call.arguments);
   auto entry = std::make_unique<Entry>();
   entry->trace(call);
   reason_ = last_ ? compile_reason(last_->arguments, entry->arguments) : "the first call";

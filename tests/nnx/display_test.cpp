@@ -165,7 +165,7 @@ TEST_CASE("display: a Graph and a Plan look like the rest") {
   const auto plan = Plan::compile(traced.graph, {}, {.threads = 1});
   const std::string text = display(*plan);
   CHECK(text.starts_with("Plan  # 1 step, up to 1 thread, "));
-  CHECK(text.find("\n  0: fused loop f32[2]") != std::string::npos);
+  CHECK(text.find("\n  0: fused loop f32[2,3], f32[2]  ") != std::string::npos);
   CHECK(text.find("\n  inputs: 24 B\n  outputs: 32 B\n") != std::string::npos);
 }
 
