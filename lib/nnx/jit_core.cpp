@@ -42,6 +42,7 @@ struct JitCore::Entry {
  private:
   void record_structure(const LiftedCall& call, const Leaves& before);
   std::vector<std::shared_ptr<Cell>> new_cells_;   // of the call that traced
+  Flattened before_;                               // of that call: keeps what the function dropped until it has run
 };
 
 JitCore::JitCore() = default;
@@ -115,7 +116,7 @@ void JitCore::run(const LiftedCall& call) {
 
 void JitCore::Entry::trace(const LiftedCall& call) {
   arguments = Signature::record(call.arguments, leaves);
-  const Flattened before = flatten(call.arguments);
+  before_ = flatten(call.arguments);
   TraceScope scope;
   Substitution substitution(leaves, scope);
   call.invoke();
@@ -148,7 +149,7 @@ void JitCore::Entry::trace(const LiftedCall& call) {
     if (substitution.changed_array(i)) target(OutputTarget::Form::array, i, *leaves.arrays[i]);
   record_structure(call, leaves);
   for (size_t i = 0; i < new_cells_.size(); ++i) target(OutputTarget::Form::new_cell, i, new_cells_[i]->value);
-  structural = structural || !new_cells_.empty() || !same_objects(flatten(call.arguments), before);
+  structural = structural || !new_cells_.empty() || !same_objects(flatten(call.arguments), before_);
 
   Traced traced = scope.finish(results);
   if (call.result.object) {
@@ -207,13 +208,14 @@ void JitCore::Entry::execute() {
 // Puts the plan's outputs where they belong; a replay first makes the objects look as the traced call left them.
 void JitCore::Entry::deliver(const LiftedCall& call, bool replay) {
   std::vector<Variable> made;
+  Flattened now;   // keeps the objects that a replay drops until all is delivered
   if (replay && call.result.object) call.result.assign(call.result.object, prototype.get());
   if (structural && !replay) {
     for (const auto& cell : new_cells_) made.emplace_back(cell);
   } else if (structural) {
     std::vector<std::shared_ptr<ModuleBase>> modules;
     std::vector<Variable> cells;
-    const Flattened now = flatten(call.arguments);
+    now = flatten(call.arguments);
     const auto owner_of = [&](const ModuleBase* m) {
       for (const auto& candidate : now.modules)
         if (candidate.get() == m) return candidate;
@@ -258,6 +260,7 @@ void JitCore::Entry::deliver(const LiftedCall& call, bool replay) {
     }
   }
   new_cells_.clear();
+  before_ = Flattened();
 }
 
 }  // namespace nnx::detail
