@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "nn/sequential.h"
+#include "nnx/eval_shape.h"
 #include "train/evaluate.h"
 
 namespace nnx {
@@ -62,10 +63,13 @@ void check_loss(const Array& prediction, const Array& target, const Loss& loss, 
 
 void check_model(const Ref<Layer>& model, const Loss& loss, const ModelCheck& check, Diagnostics& diagnostics) {
   const EvalMode mode(model);
-  TraceScope scope;
-  const Array x = scope.input(check.features), y = scope.input(check.targets);
-  const Array prediction = Walk(diagnostics)(model, check.model_node, x);
-  if (prediction.defined()) check_loss(prediction, y, loss, check, diagnostics);
+  // The model is an argument, so that a layer may set its Variables; they keep their values.
+  const auto call = [&](const Ref<Layer>& m, const Array& x, const Array& y) {
+    const Array prediction = Walk(diagnostics)(m, check.model_node, x);
+    if (prediction.defined()) check_loss(prediction, y, loss, check, diagnostics);
+  };
+  eval_shape(call, model, zeros(check.features.shape, check.features.dtype),
+             zeros(check.targets.shape, check.targets.dtype));
 }
 
 }  // namespace nnx

@@ -45,7 +45,7 @@ def main():
         assert summary["status"] == "completed" and summary["steps"] == 24, summary
         expect(run(trainer, "eval", "run", "--split", "train", cwd=folder), "loss")
         expect(run(trainer, "explain", "Gate"), "x times a learned gate", "num_features", "size of the last axis")
-        expect(run(trainer, "--config", config, "model.layers.gate.num_feature=4", code=78, cwd=folder),
+        expect(run(trainer, "--config", config, "model.layers.gate.num_feature=4", code=64, cwd=folder),
                "my-train: error:", "did you mean 'num_features'?")
 
         # nnx-train itself does not have the layer, yet shows what was trained with it.
