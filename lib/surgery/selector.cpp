@@ -95,7 +95,7 @@ std::string what_there_is(const std::vector<Place>& places, const std::string& t
   for (const Place& place : places) {
     for (const Path& path : place.paths) {
       names.push_back(to_string(path));
-      if (!path.empty()) names.push_back(path.back().to_string());
+      for (const Key& step : path) names.push_back(step.to_string());   // a single name may lie anywhere
     }
     add_names(place, names);
     if (!place.path().empty()) lines.push_back(described(place));
