@@ -180,11 +180,13 @@ const std::vector<FieldDoc>& config_keys() {
 
 std::string section_of_key(const std::string& name) {
   if (name == "modules" || name == "surgery") return "";  // a language of their own
+  for (const char* selector : {"wrt", "mask", "select", "before", "after", "override", "attributes"})
+    if (name == selector) return "";
   if (name == "loss") return losses().what();
   if (name == "optimizer") return optimizers().what();
   if (name == "learning_rate") return optim::schedules().what();
   if (name == "train" || name == "validation" || name == "test") return dataset_readers().what();
-  if (name.ends_with("_init")) return initializers().what();
+  if (name.ends_with("_init") || name == "init") return initializers().what();
   return layers().what();
 }
 
