@@ -97,17 +97,6 @@ double identity_of(Reduce reduce, DType dtype) {
   }
 }
 
-// Sums over the last dimension but one of a block: whole rows go to one row of cells.
-void find_rows(const LoopSpace& space, ProgramOutput& out) {
-  const std::vector<int64_t>& cells = out.cell.block;
-  if (!out.as_double || cells.size() < 2 || cells.back() != 1 || cells[cells.size() - 2] != 0) return;
-  out.row = space.block.back();
-  out.groups = space.block;
-  out.groups.pop_back();
-  out.groups.back() *= out.row;
-  out.group_cells.assign(cells.begin(), cells.end() - 1);
-}
-
 void prepare_reduction(LoopProgram& p, ProgramOutput& out, const std::vector<int64_t>& dims,
                        const std::vector<int64_t>& strides) {
   const char* const tile_names[] = {"", "tile_sum", "tile_prod", "tile_max", "tile_min", "tile_and", "tile_or"};
@@ -129,7 +118,6 @@ void prepare_reduction(LoopProgram& p, ProgramOutput& out, const std::vector<int
   }
   if (out.kept.empty()) out.kept = {1}, out.kept_strides = {0};
   out.cell = make_walk(p.space, cell_strides);
-  find_rows(p.space, out);
   p.reduces = true;
   if (!out.cell.constant && p.space.block.size() == 1 && !p.space.outer.empty()) p.tiles_outermost = true;
 }

@@ -13,14 +13,12 @@ constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
 // Tiles of about `wish` elements; a multiple of the longest period, and of whole vectors where that can be had.
 void choose_tile(LoopProgram& p, int64_t wish) {
   p.tile = wish / tile_unit * tile_unit;
-  const auto note = [&](const Walk& w) {
+  const auto note = [&](const Walk& w) {  // tiles of whole rows, too
     p.period = w.period <= longest_tile ? std::max(p.period, w.period) : p.period;
+    p.period = w.row <= longest_tile ? std::max(p.period, w.row) : p.period;
   };
   for (const ProgramInput& in : p.inputs) note(in.walk);
-  for (const ProgramOutput& o : p.outputs) {
-    note(o.cell);
-    if (o.row > 0 && o.row <= longest_tile) p.period = std::max(p.period, o.row);  // tiles of whole rows
-  }
+  for (const ProgramOutput& o : p.outputs) note(o.cell);
   if (p.period == 0) return;
   for (int64_t t = p.period; t <= longest_tile; t += p.period) {
     if (t == p.period || (t <= std::max(wish, p.period) && (t % 16 == 0 || p.tile % 16 != 0))) p.tile = t;

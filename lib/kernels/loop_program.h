@@ -27,6 +27,10 @@ struct Walk {
   bool linear = false;                // consecutive over the block
   bool constant = false;              // does not move over the block
   int64_t period = 0;                 // not 0: walks the last elements of the block, as many, again and again
+  // Not 0: the same row of this length several times before the next; the sizes and strides of the block with such a
+  // group of rows as one dimension.
+  int64_t row = 0;
+  std::vector<int64_t> groups = {}, group_strides = {};
 };
 
 struct ProgramRegister {
@@ -70,8 +74,6 @@ struct ProgramOutput {
   bool as_double = false;
   double identity = 0;
   Walk cell;                                // of the dense cells
-  int64_t row = 0;                          // not 0: the block is groups of rows of this length, whose sums a group of
-  std::vector<int64_t> groups, group_cells;  // cells takes: the sizes of the block with a group as one, and its strides
   std::vector<int64_t> kept, kept_strides;  // sizes of the cells' dimensions, and the output's strides there
   int64_t cells = 1;
   int cell_bytes = 4;

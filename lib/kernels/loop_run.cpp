@@ -291,7 +291,7 @@ class LoopThread {
       return combine(o, values, n, cell_at_[o] + begin);
     }
     if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0) return add_to_sums(o, values, n, 0);
-    if (out.row > 0 && begin % out.row == 0 && n % out.row == 0) return sum_rows(o, values, begin, n);
+    if (out.as_double && whole_rows(out.cell, begin, n)) return sum_rows(o, values, begin, n);
     for_each_run(p_.space.block, out.cell.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
       if (out.cell.block.back() == 0) reduce_run(o, values + position * size, count, cell_at_[o] + offset);
       else combine(o, values + position * size, count, cell_at_[o] + offset);
@@ -301,12 +301,12 @@ class LoopThread {
   void sum_rows(size_t o, const std::byte* values, int64_t begin, int64_t n) {
     const ProgramOutput& out = p_.outputs[o];
     auto* sums = reinterpret_cast<double*>(cells(o)) + cell_at_[o];
-    for_each_run(out.groups, out.group_cells, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+    for_each_run(out.cell.groups, out.cell.group_strides, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
       VectorCall call;
       call.out = sums + offset;
       call.in[0] = values + position * 4;
-      call.n = out.row;
-      call.rows = count / out.row;
+      call.n = out.cell.row;
+      call.rows = count / out.cell.row;
       out.flush(call);
     });
   }

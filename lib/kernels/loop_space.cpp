@@ -126,7 +126,15 @@ Walk make_walk(const LoopSpace& space, const std::vector<int64_t>& strides) {
     w.linear = w.linear && w.block[d] == dense;
     dense *= space.block[d];
   }
-  if (w.block.size() > 1) w.period = period_of(space.block, w.block);
+  const size_t rank = w.block.size();
+  if (rank > 1) w.period = period_of(space.block, w.block);
+  if (rank > 1 && w.block[rank - 1] == 1 && w.block[rank - 2] == 0) {
+    w.row = space.block.back();
+    w.groups = space.block;
+    w.groups.pop_back();
+    w.groups.back() *= w.row;
+    w.group_strides.assign(w.block.begin(), w.block.end() - 1);
+  }
   return w;
 }
 

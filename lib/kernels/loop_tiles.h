@@ -47,8 +47,26 @@ template <class T> void gather_run(const T* from, int64_t stride, T* to, int64_t
   }
 }
 
+// Whether positions [begin, begin + n) of the block are whole rows of a walk that repeats each of its rows.
+inline bool whole_rows(const Walk& walk, int64_t begin, int64_t n) {
+  return walk.row > 0 && begin % walk.row == 0 && n % walk.row == 0;
+}
+
 template <class T>
 void gather_block(const LoopSpace& space, const Walk& walk, const void* base, int64_t begin, int64_t n, void* to) {
+  if (whole_rows(walk, begin, n)) {
+    // The row once, then what is there doubled.
+    for_each_run(walk.groups, walk.group_strides, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
+      T* rows = static_cast<T*>(to) + position;
+      std::memcpy(rows, static_cast<const T*>(base) + offset, static_cast<size_t>(walk.row) * sizeof(T));
+      for (int64_t done = walk.row; done < count;) {
+        const int64_t more = std::min(done, count - done);
+        std::memcpy(rows + done, rows, static_cast<size_t>(more) * sizeof(T));
+        done += more;
+      }
+    });
+    return;
+  }
   for_each_run(space.block, walk.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
     gather_run(static_cast<const T*>(base) + offset, walk.block.back(), static_cast<T*>(to) + position, count);
   });

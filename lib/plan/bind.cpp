@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/error.h"
+#include "plan/bodies.h"
 #include "plan/passes.h"
 
 namespace nnx::plan {
@@ -109,7 +110,7 @@ class Binder {
   }
 
   // Whether the node of `root` may write over `input`: everybody else who reads it, and the guards, can come first, and
-  // the node itself reads it element by element.
+  // the node itself reads it element by element, or as the initial value of the carry whose last one it writes.
   bool can_write(Value root, uint32_t input) {
     const Graph& g = result_.graph;
     const Node& writer = g.nodes[root.node];
@@ -117,10 +118,18 @@ class Binder {
     for (const uint32_t reader : readers_[input])
       if (reader != root.node && reaches(vertex(root.node), vertex(reader))) return false;
     if (std::ranges::find(readers_[input], root.node) == readers_[input].end()) return true;
+    if (const auto carry = carry_operand(writer, root.out)) return reads_only_at(writer, *carry, input);
     if (!loop_role(g, writer).fits || writer.op->family == Family::reduce || writer.op->name == "random_bits")
       return false;
     for (const Value v : writer.inputs)
       if (root_of(v).node == input && !result_.views.is_whole(v)) return false;
+    return true;
+  }
+
+  // Whether `node` reads `input` as its operand number `at` alone, all of it.
+  bool reads_only_at(const Node& node, size_t at, uint32_t input) const {
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (root_of(node.inputs[i]).node == input && (i != at || !result_.views.is_whole(node.inputs[i]))) return false;
     return true;
   }
 

@@ -85,6 +85,17 @@ bool runs_body(const OpDef& op) {
   return op.name == "scan" || op.name == "while_loop" || op.name == "switch" || op.name == "remat";
 }
 
+std::optional<size_t> carry_operand(const Node& node, uint32_t output) {
+  if (node.op->name == "scan") {
+    const auto& a = node.attrs.as<ScanAttrs>();
+    if (output < static_cast<uint32_t>(a.carries)) return static_cast<size_t>(a.constants) + output;
+  } else if (node.op->name == "while_loop") {
+    const auto& a = node.attrs.as<WhileAttrs>();
+    return static_cast<size_t>(a.condition_constants + a.body_constants) + output;
+  }
+  return std::nullopt;
+}
+
 BodyKernel make_body_kernel(const Node& node, Bodies& bodies) {
   if (node.op->name == "scan") return make_scan(node, bodies);
   if (node.op->name == "while_loop") return make_while(node, bodies);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -36,6 +37,10 @@ class Bodies {
 
 // Whether a node of this op is such a step. (call and custom_vjp have bodies too; they are replaced by them.)
 bool runs_body(const OpDef& op);
+
+// The operand that holds the initial value of the loop carry which output `output` gives; none for other outputs and ops.
+// The kernel may be given one memory for both.
+std::optional<size_t> carry_operand(const Node& node, uint32_t output);
 
 struct BodyKernel {
   kernels::KernelPtr kernel;

@@ -18,7 +18,7 @@ void move_bytes(void* to, const void* from, size_t bytes) {
 Carries::Carries(const Program& body, size_t constants, size_t count, size_t arena_bytes)
     : scratch_bytes_(aligned(arena_bytes)) {
   for (size_t c = 0; c < count; ++c) {
-    const size_t bytes = body.output_types[c].bytes();
+    const size_t bytes = body.output_bytes[c];
     carries_.push_back({constants + c, body.input_types.size() + c, bytes, body.in_place(c), scratch_bytes_});
     if (body.in_place(c)) moving_bytes_ += bytes;
     else scratch_bytes_ += aligned(bytes);
@@ -34,9 +34,11 @@ void Carries::start(void* const* initial, void* const* outputs, std::byte* scrat
       slots[carry.in] = slots[carry.out] = outputs[c];
       continue;
     }
-    // The first iteration reads the initial value where it lies, and the last one writes the output.
+    // The first iteration reads the initial value where it lies. The last one writes the output, if the number of
+    // iterations is known and the initial value does not lie there itself.
+    const bool even = iterations > 0 && iterations % 2 == 0;
     slots[carry.in] = initial[c];
-    slots[carry.out] = iterations > 0 && iterations % 2 == 0 ? scratch + carry.spare : outputs[c];
+    slots[carry.out] = even || initial[c] == outputs[c] ? scratch + carry.spare : outputs[c];
   }
 }
 
@@ -64,9 +66,9 @@ ScanKernel::ScanKernel(const ScanAttrs& attrs, std::shared_ptr<Program> body)
   // The arguments of the step and the slots of the body are in the same order.
   const auto carries = static_cast<size_t>(attrs.carries);
   for (size_t i = constants_ + carries; i < inputs_; ++i)
-    slices_.push_back({i, i, static_cast<int64_t>(body_->input_types[i].bytes())});
+    slices_.push_back({i, i, static_cast<int64_t>(body_->input_bytes[i])});
   for (size_t o = carries; o < body_->output_types.size(); ++o)
-    slices_.push_back({inputs_ + o, inputs_ + o, static_cast<int64_t>(body_->output_types[o].bytes())});
+    slices_.push_back({inputs_ + o, inputs_ + o, static_cast<int64_t>(body_->output_bytes[o])});
 }
 
 void ScanKernel::run(void* const* args) const {

@@ -19,7 +19,8 @@ class Carries {
   size_t scratch_bytes() const { return scratch_bytes_; }
   size_t moving_bytes() const { return moving_bytes_; }  // copied at the start of a run
 
-  // Puts the first pointers into `slots` of the body (inputs, then outputs). `iterations` if known, else 0.
+  // Puts the first pointers into `slots` of the body (inputs, then outputs). `iterations` if known, else 0. An initial
+  // value may lie in its output.
   void start(void* const* initial, void* const* outputs, std::byte* scratch, int64_t iterations, void** slots) const;
   // After an iteration: what was written is read next.
   void advance(void* const* outputs, std::byte* scratch, void** slots) const;

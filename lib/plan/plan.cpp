@@ -21,11 +21,11 @@ struct Plan::Impl {
 };
 
 void Plan::Impl::bind_inputs(std::span<BufferRef* const> inputs) {
-  const std::vector<Type>& types = program->input_types;
-  check(inputs.size() == types.size(), "a plan was run with a wrong number of inputs");
+  const std::vector<size_t>& bytes = program->input_bytes;
+  check(inputs.size() == bytes.size(), "a plan was run with a wrong number of inputs");
   for (size_t i = 0; i < inputs.size(); ++i) {
     const BufferRef& buffer = *inputs[i];
-    check(buffer && buffer->bytes() >= types[i].bytes(), "a plan was run with an input that is missing or too small");
+    check(buffer && buffer->bytes() >= bytes[i], "a plan was run with an input that is missing or too small");
     slots[i] = buffer->data();
   }
 }
@@ -34,7 +34,7 @@ void Plan::Impl::bind_outputs(std::span<BufferRef* const> inputs, std::span<Buff
   const std::vector<OutputBinding>& outputs = program->outputs;
   check(given.size() == outputs.size(), "a plan was run with a wrong number of outputs");
   for (size_t o = 0; o < outputs.size(); ++o) {
-    const size_t bytes = program->output_types[o].bytes();
+    const size_t bytes = program->output_bytes[o];
     void*& slot = slots[inputs.size() + o];
     if (outputs[o].kind == OutputKind::computed) {
       if (!given[o] || given[o].use_count() != 1 || given[o]->bytes() != bytes) given[o] = Buffer::allocate(bytes);

@@ -137,8 +137,8 @@ void add_totals(Program& program, const Graph& graph) {
       if (bodies.insert(body.plan.get()).second) report.constant_bytes += body.plan->constant_bytes;
     }
   }
-  for (const Type& t : program.input_types) report.input_bytes += t.bytes();
-  for (const Type& t : program.output_types) report.output_bytes += t.bytes();
+  for (const size_t bytes : program.input_bytes) report.input_bytes += bytes;
+  for (const size_t bytes : program.output_bytes) report.output_bytes += bytes;
   for (const Node& node : graph.nodes)
     if (node.kind == NodeKind::constant) report.constant_bytes += node.types[0].bytes();
 }
@@ -157,6 +157,8 @@ std::shared_ptr<Program> Program::compile(const Graph& graph, const std::vector<
   auto program = std::make_shared<Program>();
   program->input_types = graph.input_types();
   program->output_types = graph.output_types();
+  for (const Type& t : program->input_types) program->input_bytes.push_back(t.bytes());
+  for (const Type& t : program->output_types) program->output_bytes.push_back(t.bytes());
   program->outputs = bound.outputs;
   for (const OutputBinding& o : bound.outputs) program->constants.push_back(bound.graph.nodes[o.root.node].constant);
   Assembler(bound, std::move(steps)).assemble(*program, order.before_guards);

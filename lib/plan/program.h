@@ -45,6 +45,7 @@ class Program {
 
   PlanReport report;
   std::vector<Type> input_types, output_types;
+  std::vector<size_t> input_bytes, output_bytes;
   std::vector<OutputBinding> outputs;
   std::vector<BufferRef> constants;  // per output that shares one
 

@@ -173,6 +173,27 @@ TEST_CASE("remat computes its body; equal bodies are compiled once") {
   CHECK(steps[5].bodies[0].plan != steps[0].bodies[0].plan);
 }
 
+TEST_CASE("a carry may be updated in the Buffer of a state: any length, updated in place or moving") {
+  // Training steps in a loop: the weights move (a product of themselves), the sum is updated in place.
+  const GraphRef body = graph_ref({square_matrix, square_matrix}, [](std::span<const Array> in) {
+    return Arrays{tanh(matmul(in[0], in[0]) * 0.5), in[1] + in[0]};
+  });
+  for (const int64_t length : {0, 1, 2, 5}) {
+    const Traced t = trace({square_matrix, square_matrix},
+                           [&](std::span<const Array> in) { return scan(body, {}, in, {}, length).carries; });
+    const Arrays inputs = inputs_of(t.graph, 1), expected = reference::evaluate(t.graph, inputs);
+    const auto plan = Plan::compile(t.graph, {{.output = 0, .input = 0}, {.output = 1, .input = 1}});
+    CHECK(plan->report().copied_aliases.empty());
+    std::vector<BufferRef> state, outputs(2);
+    for (const Array& a : inputs) {
+      state.push_back(Buffer::allocate(a.type().bytes()));
+      std::memcpy(state.back()->data(), a.buffer()->data(), a.type().bytes());
+    }
+    plan->run(std::vector<BufferRef*>{&state[0], &state[1]}, outputs);
+    for (size_t o = 0; o < 2; ++o) CHECK(difference(Array(square_matrix, state[o]), expected[o], 1e-5) == "");
+  }
+}
+
 TEST_CASE("a steady run of steps with bodies allocates nothing") {
   Session s(busy_scan(7, false), inputs_of(busy_scan(7, false), 1), {});
   for (int i = 0; i < 3; ++i) s.run();
