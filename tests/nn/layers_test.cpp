@@ -10,7 +10,9 @@
 #include "nn/lora.h"
 #include "nn/losses.h"
 #include "nn/sequential.h"
+#include "ops/ops.h"
 #include "support/golden.h"
+#include "transform/vmap.h"
 
 using namespace nnx;
 using namespace nnx::test;
@@ -93,6 +95,18 @@ TEST_CASE("orthogonal matrices are orthonormal, tall and wide") {
   }
   CHECK(delta_orthogonal()(random::key(1), {3, 3, 2, 4}).shape() == Shape{3, 3, 2, 4});
   CHECK(error_of([] { lecun_normal()(random::key(0), {4}); }).starts_with("initializer: expected at least two axes"));
+}
+
+TEST_CASE("orthogonal matrices of a batch of keys are those of each key") {
+  const Graph one = trace({{DType::u32, {2}}}, [](std::span<const Array> key) {
+                      return Arrays{orthogonal(2)(key[0], {4, 3})};
+                    }).graph;
+  const Array all = nnx::apply(vmap(one, {true}, 3), Arrays{random::split(random::key(7), 3)})[0];
+  for (int64_t k = 0; k < 3; ++k) {
+    const Array alone = orthogonal(2)(index_axis(random::split(random::key(7), 3), 0, k), {4, 3});
+    const std::vector<float> got = index_axis(all, 0, k).to_vector<float>(), expected = alone.to_vector<float>();
+    for (size_t i = 0; i < got.size(); ++i) CHECK(std::abs(got[i] - expected[i]) < 1e-6f);
+  }
 }
 
 TEST_CASE("normalisation micro-values") {   // flax-census 15.1
