@@ -36,7 +36,7 @@ Axis axis_below(const LaneAxes& axes, const AxesQuery& leaf, size_t depth, std::
   if (axes.by_filter.empty()) return axes.all;
   const Path below(leaf.path.begin() + static_cast<std::ptrdiff_t>(depth), leaf.path.end());
   for (const auto& [filter, axis] : axes.by_filter)
-    if (filter.matches({below, leaf.kind, leaf.tag})) return axis;
+    if (filter.matches({below, leaf.kind, leaf.tag, leaf.metadata, leaf.holder})) return axis;
   fail(ErrorKind::structure, {.where = std::string(where),
                               .message = fmt::format("No axis found for path={} ({})", to_string(below), leaf.kind.name),
                               .hint = "end the StateAxes with {rest, axis}"});

@@ -49,6 +49,8 @@ struct AxesQuery {
   const Path& path;                                // from the root that the axes are for
   const VariableKind& kind;
   const std::string& tag;
+  const Metadata* metadata = nullptr;
+  const ModuleType* holder = nullptr;
 };
 
 // The axis of one leaf. Throws ErrorKind::structure: "No axis found for path=...", or elements that are not there.

@@ -21,8 +21,23 @@ Path filter_path(const Path& path) {
   return out;
 }
 
-Axis axis_of_cell(const LaneAxes& axes, const Path& path, const Cell& cell, std::string_view where) {
-  return axis_of(axes, {path, cell.kind ? *cell.kind : Variable::base_kind(), cell.tag}, where);
+// The type of the innermost Module above a path.
+const ModuleType* holder_of(const Leaves& leaves, const Path& path) {
+  const ModuleType* holder = nullptr;
+  size_t longest = 0;
+  for (size_t i = 0; i < leaves.modules.size(); ++i) {
+    const Path& above = leaves.module_paths[i];
+    if (above.size() >= path.size() || above.size() < longest || !std::equal(above.begin(), above.end(), path.begin())) continue;
+    holder = &leaves.modules[i]->type();
+    longest = above.size();
+  }
+  return holder;
+}
+
+// `leaves` are those that the path is of.
+Axis axis_of_cell(const LaneAxes& axes, const Leaves& leaves, const Path& path, const Cell& cell, std::string_view where) {
+  const VariableKind& kind = cell.kind ? *cell.kind : Variable::base_kind();
+  return axis_of(axes, {path, kind, cell.tag, &cell.metadata, holder_of(leaves, path)}, where);
 }
 
 void expect_consistent(const LaneAxes& axes, const Leaves& leaves, std::string_view where) {
@@ -41,7 +56,7 @@ void expect_consistent(const LaneAxes& axes, const Leaves& leaves, std::string_v
   for (const auto& [path, index] : aliases) {
     const Cell& cell = *leaves.cells[index];
     const Path& first = leaves.cell_paths[index];
-    const Axis one = axis_of_cell(axes, first, cell, where), other = axis_of_cell(axes, path, cell, where);
+    const Axis one = axis_of_cell(axes, leaves, first, cell, where), other = axis_of_cell(axes, leaves, path, cell, where);
     if (one != other)
       nodes.push_back(fmt::format("{}: {} ({}), {} ({})", cell.kind ? cell.kind->name : "Variable", argument_text(first),
                                   one.to_string(), argument_text(path), other.to_string()));
@@ -59,7 +74,7 @@ MappedArguments::MappedArguments(std::string_view transform, const LiftedCall& c
     : where(transform), arguments(call), in_axes(listed(all_axes, call.argument_count, transform, "arguments")) {
   const Leaves& leaves = arguments.leaves;
   expect_consistent(in_axes, leaves, where);
-  for (size_t i = 0; i < leaves.cells.size(); ++i) axes.push_back(axis_of_cell(in_axes, leaves.cell_paths[i], *leaves.cells[i], where));
+  for (size_t i = 0; i < leaves.cells.size(); ++i) axes.push_back(axis_of_cell(in_axes, leaves, leaves.cell_paths[i], *leaves.cells[i], where));
   for (const Path& path : leaves.array_paths) axes.push_back(axis_of(in_axes, {filter_path(path), Variable::base_kind(), ""}, where));
   axes.resize(arguments.size(), no_axis);   // Numbers
 
@@ -134,7 +149,8 @@ Axis MappedArguments::axis_of_output(const TracedCall& traced, const Output& out
       return axis_of(out_axes, {filter_path(traced.result_paths[output.index]), Variable::base_kind(), ""}, where);
     case Output::Form::new_cell: {
       const NewCell& made = traced.new_cells[output.index];
-      return axis_of_cell(made.in_result ? out_axes : in_axes, made.path, *made.cell, where);
+      return made.in_result ? axis_of_cell(out_axes, traced.result_leaves, made.path, *made.cell, where)
+                            : axis_of_cell(in_axes, traced.after_leaves, made.path, *made.cell, where);
     }
   }
   return no_axis;

@@ -18,7 +18,7 @@ RngBackup split_rngs_of(const Roots& roots, const RngSplits& splits) {
     if (!stream || !stream->key || !stream->count) continue;
     Path path = leaves.module_paths[i];
     path.push_back("key");
-    if (!splits.only.matches({path, stream->key.kind(), stream->key.tag()})) continue;
+    if (!splits.only.matches({path, stream->key.kind(), stream->key.tag(), &stream->key.metadata(), &stream->type()})) continue;
     const Array key = stream->key.get();
     if (key.rank() != 1)
       fail(ErrorKind::structure, {.where = "split_rngs", .expected = "a stream with one key at '" + to_string(leaves.module_paths[i]) + "'",

@@ -75,6 +75,11 @@ TEST_CASE("StateAxes: shared parameters, statistics of each lane") {
   CHECK(block->noise->count.get().item<uint32_t>() == 1);
   const Array same = vmap([](Ref<RngStream> s) { return random::bits((*s)(), {2}); }, {.axis_size = 2, .in_axes = {no_axis}})(block->noise);
   CHECK(same.to_vector<uint32_t>()[0] == same.to_vector<uint32_t>()[2]);
+  // Filters may ask for the holding Module as well.
+  const StateAxes by_holder{{held_by("RngStream") || of<Param>, no_axis}, {rest, 0}};
+  vmap([](Ref<Block> m, Array v) { return (*m)(v); }, {.in_axes = {by_holder, 0}})(block, x);
+  CHECK(block->count.get().to_vector<int32_t>() == std::vector<int32_t>(4, 2));
+  CHECK(block->noise->count.get().item<uint32_t>() == 3);   // `same` has drawn once in between
   CHECK(error_of([&] { vmap([](Ref<Block> m, Array v) { return (*m)(v); }, {.in_axes = {StateAxes{{of<Param>, no_axis}}, 0}})(block, x); }) ==
         "vmap: No axis found for path=mean (BatchStat); end the StateAxes with {rest, axis}");
 }
