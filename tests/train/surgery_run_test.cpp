@@ -97,7 +97,7 @@ TEST_CASE("lora.yaml: only adapters change, they alone are saved, and merging th
 
   const MergeReport merged = merge_lora_run({.run = folder / "lora", .output = folder / "merged"});
   CHECK(merged.layers == std::vector<std::string>{"linear1", "linear2"});
-  CHECK(merged.difference < 1e-5);
+  CHECK(merged.difference < 3e-5);   // of logits near 10, each a sum of 512 products in f32
   CHECK(merged.rows == 256);
   const EvalReport plain = evaluate_run({.run = folder / "merged", .split = "test"}), adapted = evaluate_run({.run = folder / "lora", .split = "test"});
   CHECK(plain.metrics.loss == doctest::Approx(adapted.metrics.loss).epsilon(1e-5));
