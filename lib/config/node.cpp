@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/error.h"
@@ -59,6 +60,7 @@ struct ConfigNode::Data {
   Kind kind = Kind::null;
   std::string text = {};
   bool quoted = false;
+  std::vector<TextMark> marks = {};
   std::vector<ConfigNode> items = {};
   std::vector<Entry> entries = {};
   Origin origin = {};
@@ -76,10 +78,11 @@ ConfigNode ConfigNode::null(Origin origin, KeyPath path) {
   return ConfigNode(std::make_shared<const Data>(Data{.origin = std::move(origin), .path = std::move(path)}));
 }
 
-ConfigNode ConfigNode::scalar(std::string text, bool quoted, Origin origin, KeyPath path) {
+ConfigNode ConfigNode::scalar(std::string text, bool quoted, Origin origin, KeyPath path, std::vector<TextMark> marks) {
   return ConfigNode(std::make_shared<const Data>(Data{.kind = Kind::scalar,
                                                       .text = std::move(text),
                                                       .quoted = quoted,
+                                                      .marks = std::move(marks),
                                                       .origin = std::move(origin),
                                                       .path = std::move(path)}));
 }
@@ -126,6 +129,17 @@ const ConfigNode* ConfigNode::find_path(std::string_view path) const {
     }
   }
   return node;
+}
+
+Origin ConfigNode::origin_at(size_t offset) const {
+  Origin place = origin();
+  if (place.line == 0) return place;
+  const auto after = std::ranges::upper_bound(data_->marks, offset, {}, &TextMark::offset);
+  const TextMark from = after == data_->marks.begin() ? TextMark{0, place.line, place.column} : *std::prev(after);
+  const std::string_view passed = std::string_view(text()).substr(from.offset, offset - from.offset);
+  place.line = from.line;
+  place.column = from.column + static_cast<int>(std::ranges::count_if(passed, [](char c) { return (c & 0xc0) != 0x80; }));
+  return place;
 }
 
 std::string ConfigNode::where() const {

@@ -41,6 +41,12 @@ class KeyPath {
   std::shared_ptr<const Step> last_;
 };
 
+// Where byte `offset` of a scalar's text stands in its file; from there on, up to the next mark, a character is a column.
+struct TextMark {
+  size_t offset = 0;
+  int line = 0, column = 0;
+};
+
 class ConfigNode {
  public:
   enum class Kind { null, scalar, sequence, map };
@@ -49,7 +55,8 @@ class ConfigNode {
   ConfigNode();                                // null, a default, at the root
   explicit ConfigNode(std::string_view name);  // an unquoted scalar default, e.g. the bare name of a component
   static ConfigNode null(Origin origin, KeyPath path);
-  static ConfigNode scalar(std::string text, bool quoted, Origin origin, KeyPath path);
+  static ConfigNode scalar(std::string text, bool quoted, Origin origin, KeyPath path,
+                           std::vector<TextMark> marks = {});  // marks: none when the text stands as it is
   static ConfigNode sequence(std::vector<ConfigNode> items, Origin origin, KeyPath path);
   static ConfigNode map(std::vector<Entry> entries, Origin origin, KeyPath path);
 
@@ -72,6 +79,7 @@ class ConfigNode {
 
   const Origin& origin() const;
   const KeyPath& path() const;
+  Origin origin_at(size_t offset) const;  // of one byte of a scalar's text, through quotes, escapes and block lines
   std::string where() const;     // "mlp.yaml:9:5: model.bn"
   std::string describe() const;  // for "got ...": 'abc', the string 'abc', a list, a map, null
 

@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "base/utf8.h"
 #include "config/scalar.h"
+#include "config/text_marks.h"
 
 namespace nnx {
 namespace {
@@ -123,7 +124,9 @@ class Builder : public YAML::EventHandler {
       return add(ConfigNode::null(here, next_path()));
     }
     if (edit_ == Edit::replace && value.empty()) return add(ConfigNode::null(here, next_path()));
-    add(ConfigNode::scalar(value, is_quoted, here, next_path()));
+    std::vector<TextMark> marks;
+    if (!here.argument) marks = text_marks(source_.text, static_cast<size_t>(mark.pos), here, value);
+    add(ConfigNode::scalar(value, is_quoted, here, next_path(), std::move(marks)));
   }
 
   void OnSequenceStart(const Mark& mark, const std::string& tag, anchor_t anchor, YAML::EmitterStyle::value) override {
