@@ -31,6 +31,11 @@ void Diagnostics::report(const Origin& origin, const Error& error) { add(origin,
 void Diagnostics::add(const Origin& origin, ErrorKind kind, std::string text) {
   ++count_;
   if (items_.size() == kept_errors) return;
+  const auto same = [&](const Item& i) { return i.text == text; };
+  if (unrecorded_ > 0 && std::ranges::any_of(items_, same)) {
+    ++unprinted_;
+    return;
+  }
   items_.push_back({origin.source ? *origin.source : "", origin.line, origin.column, origin.argument, kind, std::move(text)});
 }
 
@@ -83,7 +88,9 @@ void Diagnostics::throw_if_any() const {
   throw ConfigError(usage ? ErrorKind::usage : ErrorKind::config, {.message = text});
 }
 
-void Diagnostics::resolve(const ConfigNode& node) { resolved_.insert_or_assign(node.path().text(), node); }
+void Diagnostics::resolve(const ConfigNode& node) {
+  if (unrecorded_ == 0) resolved_.insert_or_assign(node.path().text(), node);
+}
 
 ConfigNode Diagnostics::resolved() const {
   const auto root = resolved_.find("");

@@ -61,6 +61,19 @@ class Diagnostics {
     } catch (const ConfigError&) { return false; }
   }
 
+  // While one lives nothing is recorded, and an error that is there already is not repeated: for parts of a config that
+  // are read several times, each time with other values in them.
+  class Unrecorded {
+   public:
+    explicit Unrecorded(Diagnostics& diagnostics) : diagnostics_(diagnostics) { ++diagnostics_.unrecorded_; }
+    ~Unrecorded() { --diagnostics_.unrecorded_; }
+    Unrecorded(const Unrecorded&) = delete;
+    Unrecorded& operator=(const Unrecorded&) = delete;
+
+   private:
+    Diagnostics& diagnostics_;
+  };
+
   // Records what the value at node.path() was read as, defaults included.
   void resolve(const ConfigNode& node);
   // All that was read, from the root down: parts that nobody read yet (or that have no defaults) stand as written.
@@ -82,6 +95,7 @@ class Diagnostics {
   size_t count_ = 0, unprinted_ = 0;
   std::set<std::string> broken_, dropped_;
   std::vector<std::string> notes_;
+  int unrecorded_ = 0;
   std::map<std::string, ConfigNode> resolved_;  // by key path
 };
 

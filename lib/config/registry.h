@@ -71,6 +71,9 @@ template <class Signature> class Registry;
 
 template <class Product, class... Context> class Registry<Product(Context...)> {
  public:
+  using Build = std::function<Product(const ConfigNode&, Diagnostics&, Context...)>;
+  using Around = std::function<Product(const ConfigNode&, Diagnostics&, const Build& next, Context...)>;
+
   // `what` names a component in messages: "layer", "optimizer".
   explicit Registry(std::string what) : what_(std::move(what)) {}
 
@@ -99,10 +102,28 @@ template <class Product, class... Context> class Registry<Product(Context...)> {
     return *this;
   }
 
+  // Adds a component whose arguments only run time knows: `builder` reads them itself.
+  Registry& add(ComponentDoc doc, Build builder) {
+    config_detail::check_component(doc, docs_);
+    docs_.push_back(std::move(doc));
+    readers_.push_back([](const ConfigNode&, Diagnostics&) {});
+    builders_.push_back(std::move(builder));
+    return *this;
+  }
+  // Every build goes through `hook`, which may build by `next`, or give something else.
+  Registry& around(Around hook) {
+    around_ = std::move(hook);
+    return *this;
+  }
+
   // Builds the component that `node` describes. Throws ConfigError, already in `diagnostics`, when that cannot be.
   Product build(const ConfigNode& node, Diagnostics& diagnostics, Context... context) const {
-    const size_t i = config_detail::find_component(node, what_, docs_, diagnostics);
-    return builders_[i](node, diagnostics, std::forward<Context>(context)...);
+    const auto plain = [this](const ConfigNode& at, Diagnostics& out, Context... rest) -> Product {
+      const size_t i = config_detail::find_component(at, what_, docs_, out);
+      return builders_[i](at, out, std::forward<Context>(rest)...);
+    };
+    if (around_) return around_(node, diagnostics, plain, std::forward<Context>(context)...);
+    return plain(node, diagnostics, std::forward<Context>(context)...);
   }
 
   // Builds a list, or a map in its order (with the keys), and reports the errors of all elements before it throws.
@@ -143,7 +164,8 @@ template <class Product, class... Context> class Registry<Product(Context...)> {
   std::string what_;
   std::vector<ComponentDoc> docs_;  // index i of the three lists is one component
   std::vector<std::function<void(const ConfigNode&, Diagnostics&)>> readers_;
-  std::vector<std::function<Product(const ConfigNode&, Diagnostics&, Context...)>> builders_;
+  std::vector<Build> builders_;
+  Around around_;
 };
 
 }  // namespace nnx

@@ -38,6 +38,8 @@ Layers make_list() {
   return list;
 }
 
+thread_local const Layers* in_force = nullptr;
+
 }  // namespace
 
 Layers& extend_layers() {
@@ -45,6 +47,11 @@ Layers& extend_layers() {
   return list;
 }
 
-const Layers& layers() { return extend_layers(); }
+const Layers& builtin_layers() { return extend_layers(); }
+
+const Layers& layers() { return in_force ? *in_force : builtin_layers(); }
+
+LayerScope::LayerScope(const Layers& list) : outer_(in_force) { in_force = &list; }
+LayerScope::~LayerScope() { in_force = outer_; }
 
 }  // namespace nnx

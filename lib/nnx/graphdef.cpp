@@ -101,6 +101,11 @@ void register_module_type(const ModuleType& type) {
   types().by_name.emplace(type.name, &type);
 }
 
+void define_module_type(const ModuleType& type) {
+  const std::lock_guard lock(types().mutex);
+  types().by_name.insert_or_assign(type.name, &type);
+}
+
 const ModuleType* find_module_type(std::string_view name) {
   const std::lock_guard lock(types().mutex);
   const auto it = types().by_name.find(name);

@@ -227,6 +227,7 @@ class Builder final : public FieldVisitor {
     for (const AttributeDef& a : node.attributes)
       if (a.sown) module.sown.push_back({a.key.name, sown_slot(a)});
     open_.push_back(&node);
+    module.take_names(def_, node);
     module.accept(*this);
     open_.pop_back();
   }
