@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "nnx/number.h"
+#include "nnx/probe.h"
 
 namespace nnx::lang {
 namespace {
@@ -81,7 +82,8 @@ class Copier final : public FieldVisitor {
 
 std::vector<Copier::Item> attributes_of(ModuleBase& module) {
   Copier copier;
-  module.accept(copier);
+  auto* stand_in = dynamic_cast<StandIn*>(&module);
+  (stand_in ? stand_in->behind() : module).accept(copier);
   return std::move(copier.items);
 }
 

@@ -13,6 +13,7 @@
 #include "config/node.h"
 #include "lang/attribute.h"
 #include "lang/expression.h"
+#include "nnx/run_time_names.h"
 
 namespace nnx::lang {
 
@@ -38,7 +39,7 @@ class PlacedError : public Error {
   std::string path;
 };
 
-class Composite : public Layer {
+class Composite : public Layer, public RunTimeNames {
  public:
   using Attributes = std::vector<std::pair<std::string, Attribute>>;
 

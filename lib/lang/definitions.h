@@ -15,7 +15,7 @@
 
 #include <memory>
 
-#include "nn/layer.h"
+#include "nn/layer_scope.h"
 
 namespace nnx {
 

@@ -3,6 +3,7 @@
 #include "nn/batch_norm.h"
 #include "nn/dropout.h"
 #include "nn/layer_norm.h"
+#include "nn/layer_scope.h"
 #include "nn/lora.h"
 #include "nn/sequential.h"
 

@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include "base/hash.h"
+#include "nnx/known_names.h"
 
 namespace nnx {
 namespace {

@@ -47,7 +47,6 @@ struct GraphDef {
 
 // Module types known by name: for GraphDefs from files. Types register when first flattened.
 void register_module_type(const ModuleType& type);
-void define_module_type(const ModuleType& type);   // takes the name over: for types that are made at run time
 const ModuleType* find_module_type(std::string_view name);
 
 }  // namespace nnx

@@ -10,4 +10,7 @@ namespace nnx {
 const VariableKind& kind_named(std::string_view name);       // a placeholder has no parent
 const ModuleType& module_type_named(std::string_view name);  // a placeholder has no `create`
 
+// Takes the name over: for types that are made at run time.
+void define_module_type(const ModuleType& type);
+
 }  // namespace nnx

@@ -29,8 +29,6 @@
 namespace nnx {
 
 class ModuleBase;
-struct GraphDef;
-struct NodeDef;
 
 // What merge needs to make an object again. Types are compared by address; a name is what files know.
 struct ModuleType {
@@ -52,8 +50,6 @@ class ModuleBase : public std::enable_shared_from_this<ModuleBase> {
   virtual ~ModuleBase() = default;
   virtual const ModuleType& type() const = 0;
   virtual void accept(FieldVisitor& visitor) = 0;        // visits every attribute once, in the order of `fields`
-  // A Module whose attributes have run-time names takes them from `node` of `def`, before merge fills them in.
-  virtual void take_names(const GraphDef& def, const NodeDef& node) { (void)def, (void)node; }
   // The generic call, see call.h; throws ErrorKind::structure for arguments that do not fit.
   virtual CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) = 0;
 

@@ -42,6 +42,8 @@ class Recorder final : public detail::CallObserver {
   };
   std::map<const ModuleBase*, Known> known;  // looked up, never walked
   std::map<std::string, CallRecord> records;
+  bool measures = true;                  // FLOPs
+  std::optional<FailedCall> failed = {};  // the first Module that did not return
 
   void enter(ModuleBase&) override { flops_before_.push_back(flops_); }
   void leave(ModuleBase& module, const CallArguments& arguments, const CallValue& result) override {
@@ -49,7 +51,7 @@ class Recorder final : public detail::CallObserver {
     flops_before_.pop_back();
     const auto found = known.find(&module);
     if (found == known.end()) return;
-    if (found->second.leaf) {
+    if (found->second.leaf && measures) {
       detail::call_observer = nullptr;  // what is called to count is no call of the model
       flops_ += flops_of(Ref<ModuleBase>(module.shared_from_this()), arguments);
       detail::call_observer = this;
@@ -61,6 +63,13 @@ class Recorder final : public detail::CallObserver {
     }
     record.flops += flops_ - before;
   }
+  // In a catch block.
+  void fail(ModuleBase& module, const CallArguments& arguments) {
+    const auto found = known.find(&module);
+    if (failed || found == known.end()) return;
+    failed = {.path = found->second.path, .inputs = {}, .error = std::current_exception()};
+    add_types(CallValue(arguments), failed->inputs);
+  }
 
  private:
   double flops_ = 0;  // of all leaves that were called so far
@@ -68,17 +77,23 @@ class Recorder final : public detail::CallObserver {
 };
 
 // Stands where a Module stood and tells of its calls, which may come without a Ref's operator().
-class Probe final : public Module<Probe, Layer> {
+class Probe final : public Module<Probe, Layer>, public StandIn {
  public:
   Probe() = default;
   Probe(Ref<ModuleBase> module, Recorder& recorder) : inner(std::move(module)), recorder_(&recorder) {}
   Array operator()(const Array& x) override { return call({x}).as<Array>(); }
   CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
     recorder_->enter(*inner);
-    CallValue result = inner->call(arguments, keywords);
-    recorder_->leave(*inner, arguments, result);
-    return result;
+    try {
+      CallValue result = inner->call(arguments, keywords);
+      recorder_->leave(*inner, arguments, result);
+      return result;
+    } catch (const Error&) {
+      recorder_->fail(*inner, arguments);
+      throw;
+    }
   }
+  ModuleBase& behind() override { return *inner; }
   static void fields(auto& self, auto&& f) { f("inner", self.inner); }
 
   Ref<ModuleBase> inner;
@@ -113,13 +128,11 @@ void try_assign(const RefSlot& slot, const std::shared_ptr<ModuleBase>& probe) {
   }
 }
 
-}  // namespace
-
-std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArguments& inputs) {
+// A copy of `module` with a Probe in front of each of its Modules; the result is that of the root.
+Ref<ModuleBase> watched_copy(ModuleBase& module, Recorder& recorder) {
   const Split parts = split_states(module, {});
   const Ref<ModuleBase> copy(merge_states(parts.graphdef, parts.states));
   const Flattened flat = flatten(*copy);
-  Recorder recorder;
   std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;  // looked up, never walked
   for (size_t i = 0; i < flat.modules.size(); ++i)
     if (const auto& m = flat.modules[i]) {
@@ -129,8 +142,27 @@ std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArg
   for (const auto& m : flat.modules)
     if (m)
       for (const RefSlot& slot : slots_of(*m)) try_assign(slot, probes.at(slot.module()));
-  static_cast<Probe&>(*probes.at(copy.get())).call(inputs);
+  return Ref<ModuleBase>(probes.at(copy.get()));
+}
+
+}  // namespace
+
+std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArguments& inputs, const CallKeywords& keywords) {
+  Recorder recorder;
+  watched_copy(module, recorder)->call(inputs, keywords);
   return std::move(recorder.records);
+}
+
+CallValue watched_call(ModuleBase& module, const CallArguments& inputs, const CallKeywords& keywords,
+                       std::optional<FailedCall>& failed) {
+  Recorder recorder;
+  recorder.measures = false;
+  try {
+    return watched_copy(module, recorder)->call(inputs, keywords);
+  } catch (const Error&) {
+    failed = std::move(recorder.failed);
+    throw;
+  }
 }
 
 }  // namespace nnx

@@ -8,7 +8,9 @@
 // record. FLOPs are those of Modules without Modules inside, as their own compiled plan counts them, and sums of these.
 #pragma once
 
+#include <exception>
 #include <map>
+#include <optional>
 
 #include "nnx/module.h"
 
@@ -21,6 +23,25 @@ struct CallRecord {
 };
 
 // By path, the root's is ".". Throws what the call throws.
-std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArguments& inputs);
+std::map<std::string, CallRecord> record_calls(ModuleBase& module, const CallArguments& inputs,
+                                               const CallKeywords& keywords = {});
+
+// What stands in front of a Module while it is watched: who asks for attributes means those of the Module behind.
+class StandIn {
+ public:
+  virtual ~StandIn() = default;
+  virtual ModuleBase& behind() = 0;
+};
+
+// The innermost Module behind a Ref<Layer> or Ref<> whose call threw an Error.
+struct FailedCall {
+  std::string path;
+  std::vector<Type> inputs;
+  std::exception_ptr error;
+};
+
+// One call on a watched copy. When it throws, `failed` says where.
+CallValue watched_call(ModuleBase& module, const CallArguments& inputs, const CallKeywords& keywords,
+                       std::optional<FailedCall>& failed);
 
 }  // namespace nnx

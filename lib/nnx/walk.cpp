@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "graph/trace.h"
+#include "nnx/run_time_names.h"
 
 namespace nnx {
 namespace {
@@ -227,7 +228,7 @@ class Builder final : public FieldVisitor {
     for (const AttributeDef& a : node.attributes)
       if (a.sown) module.sown.push_back({a.key.name, sown_slot(a)});
     open_.push_back(&node);
-    module.take_names(def_, node);
+    if (auto* named = dynamic_cast<RunTimeNames*>(&module)) named->take_names(def_, node);
     module.accept(*this);
     open_.pop_back();
   }

@@ -66,7 +66,7 @@ std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count) {
 
 class Bench {
  public:
-  explicit Bench(Setup& setup) : step_(setup.model, setup.optimizer, setup.loss), batches_(gather_batches(setup, 8)) {
+  explicit Bench(Setup& setup) : step_(setup.model, setup.optimizer, setup.loss, setup.feed), batches_(gather_batches(setup, 8)) {
     train(setup.model);
   }
 
@@ -183,7 +183,7 @@ std::string to_json(const BenchResult& result) { return to_json(to_config(result
 
 TrainStep compiled_train_step(Setup& setup) {
   train(setup.model);
-  TrainStep step(setup.model, setup.optimizer, setup.loss);
+  TrainStep step(setup.model, setup.optimizer, setup.loss, setup.feed);
   const std::vector<BatchArrays> batches = gather_batches(setup, 1);
   step(batches[0].x, batches[0].y);
   return step;

@@ -30,7 +30,8 @@ class EvalMode {
 // Every row of `data` once, in order. Made once, because it keeps compiled code and reads ahead.
 class Evaluation {
  public:
-  Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size);
+  Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size,
+             const Feed& feed = {});
   Metrics operator()();
 
  private:

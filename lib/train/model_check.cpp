@@ -2,45 +2,39 @@
 
 #include <fmt/format.h>
 
-#include "nn/sequential.h"
+#include "lang/composite.h"
 #include "nnx/eval_shape.h"
+#include "nnx/probe.h"
 #include "train/evaluate.h"
 
 namespace nnx {
 namespace {
 
-class Walk {
- public:
-  explicit Walk(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+void report(const lang::PlacedError& error, Diagnostics& diagnostics) {
+  ErrorParts parts = error.parts();
+  parts.where.clear();
+  diagnostics.report(error.origin, error.path, std::move(parts));
+}
 
-  // The result of `layer` for x, or an undefined Array when some layer inside of it was reported. Layers of a
-  // Sequential are called one by one, so that the one at fault is known.
-  Array operator()(const Ref<Layer>& layer, const ConfigNode& node, const Array& x) {
-    if (const auto sequence = std::dynamic_pointer_cast<Sequential>(layer.shared())) return each(*sequence, node, x);
-    try {
-      return layer(x);
-    } catch (const ConfigError&) { throw; } catch (const Error& error) {
-      if (error.kind() != ErrorKind::shape && error.kind() != ErrorKind::structure) throw;
-      diagnostics_.report(
-          node, {.message = fmt::format("does not fit its input {}: {}", x.type().to_string(), error.what())});
-      return {};
-    }
+// Reports at the line of the innermost layer that does not fit what it is given, or in the call of a Module written in
+// YAML; rethrows what is no such error.
+void report(const FailedCall& failed, ModuleBase& model, const Definitions& definitions, const ConfigNode& model_node,
+            Diagnostics& diagnostics) {
+  try {
+    std::rethrow_exception(failed.error);
+  } catch (const ConfigError&) { throw; } catch (const lang::PlacedError& error) {
+    report(error, diagnostics);
+  } catch (const Error& error) {
+    if (error.kind() != ErrorKind::shape && error.kind() != ErrorKind::structure) throw;
+    const ConfigNode* node = &model_node;
+    for (const Visited& v : iterate_of(model))
+      if (v.module && to_string(v.path) == failed.path)
+        if (const ConfigNode* written = definitions.written_at(v.module.get())) node = written;
+    std::string given;
+    for (const Type& type : failed.inputs) given += (given.empty() ? "" : ", ") + type.to_string();
+    diagnostics.report(*node, {.message = fmt::format("does not fit its input {}: {}", given, error.what())});
   }
-
- private:
-  Array each(const Sequential& sequence, const ConfigNode& node, const Array& x) {
-    const std::vector<std::string> names = sequence.name_list();
-    Array y = x;
-    for (size_t i = 0; i < sequence.layers.size() && y.defined(); ++i) {
-      const std::string name = names.empty() ? std::to_string(i) : names[i];
-      const ConfigNode* child = node.find_path("layers." + name);
-      y = (*this)(sequence.layers[i], child ? *child : node, y);
-    }
-    return y;
-  }
-
-  Diagnostics& diagnostics_;
-};
+}
 
 void check_loss(const Array& prediction, const Array& target, const Loss& loss, const ModelCheck& check,
                 Diagnostics& diagnostics) {
@@ -61,12 +55,26 @@ void check_loss(const Array& prediction, const Array& target, const Loss& loss, 
 
 }  // namespace
 
-void check_model(const Ref<Layer>& model, const Loss& loss, const ModelCheck& check, Diagnostics& diagnostics) {
+void check_model(const Ref<Layer>& model, const Loss& loss, const Definitions& definitions, const ModelCheck& check,
+                 Diagnostics& diagnostics) {
   const EvalMode mode(model);
   // The model is an argument, so that a layer may set its Variables; they keep their values.
   const auto call = [&](const Ref<Layer>& m, const Array& x, const Array& y) {
-    const Array prediction = Walk(diagnostics)(m, check.model_node, x);
-    if (prediction.defined()) check_loss(prediction, y, loss, check, diagnostics);
+    std::optional<FailedCall> failed;
+    try {
+      const CallKeywords keywords = check.feed.keywords(x, y);
+      const CallValue result = watched_call(*m, check.feed.arguments(x, y), keywords, failed);
+      if (const auto* prediction = std::get_if<Array>(&result.value))
+        check_loss(*prediction, check.feed.target(x, y), loss, check, diagnostics);
+      else
+        diagnostics.report(check.model_node, {.expected = "a model that gives one Array, for the loss", .got = result.kind()});
+    } catch (const lang::PlacedError& error) {
+      if (failed) report(*failed, *m, definitions, check.model_node, diagnostics);  // knows the layer
+      else report(error, diagnostics);
+    } catch (const Error&) {
+      if (!failed) throw;
+      report(*failed, *m, definitions, check.model_node, diagnostics);
+    }
   };
   eval_shape(call, model, zeros(check.features.shape, check.features.dtype),
              zeros(check.targets.shape, check.targets.dtype));

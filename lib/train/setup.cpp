@@ -150,6 +150,9 @@ void build_model(Setup& setup) {
   const TrainConfig& config = setup.config;
   Diagnostics& diagnostics = setup.diagnostics;
   Rngs rngs(static_cast<uint64_t>(config.seed));
+  setup.feed = Feed(config.data.inputs, config.data.target, diagnostics);
+  setup.definitions = Definitions(config.modules, diagnostics);
+  const LayerScope scope(setup.definitions.layers());
   diagnostics.attempt([&] { setup.model = layers().build(config.model, diagnostics, rngs); });
   diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
   check_surgery(config.surgery, diagnostics);
@@ -178,6 +181,7 @@ void complete_plan(Setup& setup) {
 }
 
 void check_targets(Setup& setup) {
+  if (setup.feed.has_target()) return;  // its type shows when the batch is checked
   const bool labels = setup.data.train.schema.has_labels();
   if (labels == (setup.loss.targets == TargetKind::labels)) return;
   setup.diagnostics.report(
@@ -196,7 +200,9 @@ void check_batch(Setup& setup) {
   const Type targets =
       train.schema.has_labels() ? Type{DType::i32, {batch}} : Type{DType::f32, {batch, train.schema.target_width()}};
   check_model(setup.model, setup.loss,
-              {.features = {DType::f32, Shape(std::span<const int64_t>(features))},
+              setup.definitions,
+              {.feed = setup.feed,
+               .features = {DType::f32, Shape(std::span<const int64_t>(features))},
                .targets = targets,
                .classes = train.schema.classes,
                .model_node = setup.config.model,

@@ -13,9 +13,11 @@
 #include <vector>
 
 #include "config/compose.h"
+#include "lang/definitions.h"
 #include "nn/losses.h"
 #include "optim/optim.h"
 #include "surgery/surgery.h"
+#include "train/feed.h"
 #include "train/train_config.h"
 
 namespace nnx {
@@ -41,7 +43,9 @@ struct Setup {
   ConfigNode resolved;  // all that was read, defaults included: write_yaml of it reproduces the run
   std::string output_dir;
   RunData data;
+  Definitions definitions;  // the Module types of this config; open a LayerScope on its layers to build more of them
   Ref<Layer> model;
+  Feed feed;
   Loss loss;
   Ref<Optimizer> optimizer;
   std::string base = {}, base_hash = {};   // the run that init_from names, with its step, and what it held

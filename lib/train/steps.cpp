@@ -20,12 +20,12 @@ BatchArrays arrays_of(const Batch& batch, const Dataset& data) {
   return {Array(x, batch.x), Array(y, batch.y), Array({DType::f32, {rows}}, batch.weight)};
 }
 
-TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss) {
+TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed) {
   using Result = std::tuple<Array, Array, Array>;
-  const auto compiled = jit([loss](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> Result {
+  const auto compiled = jit([loss, feed](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> Result {
     const auto loss_fn = [&](Ref<Layer> inner) {
-      const Array prediction = inner(x);
-      return std::tuple{mean(loss.per_example(prediction, y)), count_correct(loss, prediction, y)};
+      const Array prediction = feed.predict(inner, x, y), target = feed.target(x, y);
+      return std::tuple{mean(loss.per_example(prediction, target)), count_correct(loss, prediction, target)};
     };
     auto [values, gradients] = value_and_grad(loss_fn, o->wrt())(m);
     const auto& [value, correct] = values;
@@ -47,16 +47,16 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
   };
 }
 
-EvalStep::EvalStep(Ref<Layer> model, const Loss& loss) {
+EvalStep::EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed) {
   using Result = std::tuple<Array, Array, Array>;
-  const auto compiled = jit([loss](Ref<Layer> m, Array x, Array y, Array weight) -> Result {
-    const Array prediction = m(x);
+  const auto compiled = jit([loss, feed](Ref<Layer> m, Array x, Array y, Array weight) -> Result {
+    const Array prediction = feed.predict(m, x, y), target = feed.target(x, y);
     // Chosen, not multiplied: what a row of padding gives may be infinite.
     const Array counts = greater(weight, 0);
-    const Array losses = loss.per_example(prediction, y);
+    const Array losses = loss.per_example(prediction, target);
     const Array value = sum(select(counts, losses, zeros_like(losses)));
     const Array right =
-        loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, y), counts), DType::f32)) : zeros({});
+        loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, target), counts), DType::f32)) : zeros({});
     return {value, right, sum(weight)};
   });
   run_ = [compiled, model = std::move(model)](const BatchArrays& batch) -> BatchResult {

@@ -12,6 +12,7 @@
 #include "data/loader.h"
 #include "nn/losses.h"
 #include "optim/optimizer.h"
+#include "train/feed.h"
 
 namespace nnx {
 
@@ -31,7 +32,7 @@ BatchArrays arrays_of(const Batch& batch, const Dataset& data);
 // Both keep compiled code, which copies share.
 class TrainStep {
  public:
-  TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss);
+  TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed = {});
   // x f32 [batch, ...], y as the loss wants it.
   BatchResult operator()(const Array& x, const Array& y) const { return run_(x, y); }
   const Plan* plan() const { return plan_(); }  // of the last step; null before the first
@@ -43,7 +44,7 @@ class TrainStep {
 
 class EvalStep {
  public:
-  EvalStep(Ref<Layer> model, const Loss& loss);
+  EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed = {});
   // Rows of weight 0 count for nothing. The model must be in evaluation mode.
   BatchResult operator()(const BatchArrays& batch) const { return run_(batch); }
 

@@ -19,6 +19,8 @@ namespace nnx {
 
 struct DataConfig {
   ConfigNode train, validation, test;
+  std::vector<std::pair<std::string, ConfigNode>> inputs;
+  ConfigNode target;
   std::optional<std::string> folder;
   NormalizeOptions normalize;
   LoaderOptions loader;  // its keys stand beside the others: data.batch_size
@@ -30,6 +32,9 @@ struct DataConfig {
     f("test", self.test, Field{.help = "the reader of the rows that the finished model is tested on"});
     f("folder", self.folder,
       Field{.help = "where relative paths start; null: the working directory, else the folder of the config file"});
+    f("inputs", self.inputs,
+      Field{.help = "what of a batch each input of the model gets, as expressions of x (features) and y, e.g. x[:, :32]"});
+    f("target", self.target, Field{.help = "what the loss compares with, e.g. x for an autoencoder; default: y"});
     f("normalize", self.normalize, Field{.help = "how features are scaled; kept with the run"});
     LoaderOptions::fields(self.loader, f);
   }
@@ -77,7 +82,7 @@ struct LoopConfig {
 struct TrainConfig {
   int64_t seed = 0;
   DataConfig data;
-  ConfigNode model, loss, optimizer;
+  ConfigNode modules, model, loss, optimizer;
   LoopConfig train;
   std::optional<std::string> init_from, output_dir;
   std::vector<ConfigNode> surgery;
@@ -85,6 +90,7 @@ struct TrainConfig {
   static void fields(auto& self, auto&& f) {
     f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
     f("data", self.data);
+    f("modules", self.modules, Field{.help = "Module types of your own: name to arguments, attributes and call"});
     f("model", self.model, Field{.help = "the layer that is trained"}.must());
     f("loss", self.loss, Field{.help = "what is made small"}.must());
     f("optimizer", self.optimizer, Field{.help = "how parameters follow their gradients"}.must());

@@ -37,8 +37,8 @@ class Trainer {
         log_(directory_.path() / "log.txt", options.observer),
         environment_(environment_of(setup)),
         loader_(setup.data.train, setup.config.data.loader, static_cast<uint64_t>(setup.config.seed)),
-        step_(setup.model, setup.optimizer, setup.loss) {
-    if (setup.data.validation) validation_.emplace(setup.model, setup.loss, *setup.data.validation, batch_size());
+        step_(setup.model, setup.optimizer, setup.loss, setup.feed) {
+    if (setup.data.validation) validation_.emplace(setup.model, setup.loss, *setup.data.validation, batch_size(), setup.feed);
   }
 
   Summary run();
@@ -302,7 +302,7 @@ Summary Trainer::finish() {
   Summary summary = stopped_early ? summarize("early_stopped", "train.early_stop")
                                   : summarize("completed", by_steps ? "train.max_steps" : "train.epochs");
   if (setup_.data.test) {
-    summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size())();
+    summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size(), setup_.feed)();
     record("test", *summary.test, epoch, false);
   }
   metrics_->sync();
