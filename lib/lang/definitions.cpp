@@ -8,10 +8,10 @@
 #include <mutex>
 #include <set>
 
+#include "config/interpolate.h"
 #include "config/write.h"
 #include "lang/check.h"
 #include "lang/composite.h"
-#include "lang/fill.h"
 #include "nnx/known_names.h"
 
 namespace nnx {
@@ -89,7 +89,25 @@ std::vector<Argument> read_names(const ConfigNode& node, const char* what, Diagn
   return names;
 }
 
-// A scalar or a list of integers as a static attribute; nullopt for what cannot be one.
+// A scalar as a value of a program: an integer, a number, true or false, else its text; a list as a tuple.
+CallValue value_of(const ConfigNode& node) {
+  if (node.is_sequence()) {
+    CallValue::List list;
+    for (const ConfigNode& item : node.items()) list.push_back(value_of(item));
+    return list;
+  }
+  if (!node.is_scalar()) return {};
+  if (node.quoted()) return node.text();
+  if (const auto truth = parse_bool(node.text())) return *truth;
+  Integer integer;
+  if (parse_integer(node.text(), integer) == NumberStatus::good && integer.magnitude <= INT64_MAX)
+    return integer.negative ? -static_cast<int64_t>(integer.magnitude) : static_cast<int64_t>(integer.magnitude);
+  double number = 0;
+  if (parse_number(node.text(), number) == NumberStatus::good) return number;
+  return node.text();
+}
+
+// The same as a static attribute; nullopt for what cannot be one.
 std::optional<Attribute> static_attribute(const ConfigNode& node) {
   const CallValue value = value_of(node);
   if (const auto* v = std::get_if<bool>(&value.value)) return Attribute{*v};
@@ -269,11 +287,21 @@ Ref<Layer> Definitions::State::make_composite(const Definition& definition, cons
   } frame(*this, definition.name);
   const Diagnostics::Unrecorded unrecorded(diagnostics);  // the echo of a definition is what was written
 
+  Scope scope;
+  scope.find = [&](const std::string& name) {
+    const auto found = values.find(name);
+    return found == values.end() ? std::nullopt : std::optional(found->second);
+  };
+  scope.names = [&](const std::string&) {
+    std::vector<std::string> names;
+    for (const Argument& a : definition.arguments) names.push_back(a.name);
+    return names;
+  };
   Composite::Attributes attributes;
   for (const auto& [name, spec] : definition.attributes) {
     diagnostics.attempt([&] {
       const size_t errors = diagnostics.count();
-      const ConfigNode filled = fill(spec, values, diagnostics);
+      const ConfigNode filled = interpolate_all(spec, scope, diagnostics);
       if (diagnostics.count() != errors) diagnostics.throw_if_any();
       Attribute attribute = make_attribute(filled, diagnostics, rngs);
       made.back().insert_or_assign(spec.path().text(), attribute);

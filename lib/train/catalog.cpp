@@ -179,7 +179,7 @@ const std::vector<FieldDoc>& config_keys() {
 }
 
 std::string section_of_key(const std::string& name) {
-  if (name == "modules" || name == "surgery") return "";  // a language of their own
+  if (name == "modules" || name == "surgery" || name == "inputs" || name == "target") return "";  // languages of their own
   for (const char* selector : {"wrt", "mask", "select", "before", "after", "override", "attributes"})
     if (name == selector) return "";
   if (name == "loss") return losses().what();
@@ -240,7 +240,7 @@ std::string explain(const std::string& name) {
     if (!is_component(*meaning.key)) continue;
     std::vector<std::string> names;
     for (const ComponentDoc& component : components_of(*meaning.key)) names.push_back(component.name);
-    text += fmt::format("  one of the {}: {}\n", section_of_key(meaning.key->name) + "s", fmt::join(names, ", "));
+    if (!names.empty()) text += fmt::format("  one of the {}: {}\n", section_of_key(meaning.key->name) + "s", fmt::join(names, ", "));
   }
   if (const ExitCode* code = find_exit_code(name)) {
     text += fmt::format("exit code {} ({}): {}\n", code->code, code->name, code->meaning);

@@ -82,7 +82,7 @@ struct LoopConfig {
 struct TrainConfig {
   int64_t seed = 0;
   DataConfig data;
-  ConfigNode modules, model, loss, optimizer;
+  ConfigNode model, modules, loss, optimizer;
   LoopConfig train;
   std::optional<std::string> init_from, output_dir;
   std::vector<ConfigNode> surgery;
@@ -90,8 +90,8 @@ struct TrainConfig {
   static void fields(auto& self, auto&& f) {
     f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
     f("data", self.data);
-    f("modules", self.modules, Field{.help = "Module types of your own: name to arguments, attributes and call"});
     f("model", self.model, Field{.help = "the layer that is trained"}.must());
+    f("modules", self.modules, Field{.help = "Module types of your own: name to arguments, attributes and call"});
     f("loss", self.loss, Field{.help = "what is made small"}.must());
     f("optimizer", self.optimizer, Field{.help = "how parameters follow their gradients"}.must());
     f("train", self.train);
