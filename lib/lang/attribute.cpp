@@ -101,8 +101,8 @@ Variable Attribute::variable() const {
 
 std::string Attribute::kind() const {
   struct Namer {
-    std::string operator()(const Ref<ModuleBase>& m) const { return m ? "a " + m->type().name : "nothing"; }
-    std::string operator()(const Variable& v) const { return v ? fmt::format("a {} {}", v.kind().name, v.type().to_string()) : "nothing"; }
+    std::string operator()(const Ref<ModuleBase>& m) const { return m ? "the Module " + m->type().name : "nothing"; }
+    std::string operator()(const Variable& v) const { return v ? fmt::format("the {} {}", v.kind().name, v.type().to_string()) : "nothing"; }
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return std::to_string(v); }
     std::string operator()(double v) const { return fmt::format("{}", v); }

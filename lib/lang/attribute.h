@@ -19,7 +19,7 @@ struct Attribute {
 
   Ref<ModuleBase> module() const;   // or empty
   Variable variable() const;        // or empty
-  std::string kind() const;         // "a Linear", "a Param f32[3]", "a list of 2": for messages
+  std::string kind() const;         // "the Module Linear", "the Param f32[3]", "a list of 2"
   void visit(FieldVisitor& visitor, FieldName name);
 };
 

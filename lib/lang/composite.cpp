@@ -24,13 +24,15 @@ void Composite::accept(FieldVisitor& visitor) {
 }
 
 void Composite::take_names(const GraphDef& def, const NodeDef& node) {
+  const auto same = [&](const AttributeDef& a) {
+    const Attribute* held = find(a.key.name);
+    return held && held->value.index() == blank_attribute(def, a).value.index();
+  };
+  if (node.attributes.size() == attributes.size() && std::ranges::all_of(node.attributes, same)) return;
   Attributes taken;
   for (const AttributeDef& a : node.attributes) {
     Attribute blank = blank_attribute(def, a);
-    // What has the right form stays, so that objects outside keep their places.
-    Attribute* held = find(a.key.name);
-    const bool keeps = held && held->value.index() == blank.value.index();
-    taken.emplace_back(a.key.name, keeps ? std::move(*held) : std::move(blank));
+    taken.emplace_back(a.key.name, same(a) ? std::move(*find(a.key.name)) : std::move(blank));
   }
   attributes = std::move(taken);
 }

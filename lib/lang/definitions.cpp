@@ -243,7 +243,7 @@ Ref<Layer> Definitions::State::make_layer(const ConfigNode& node, Diagnostics& d
     const Ref<ModuleBase> module = referred(node, diagnostics).module();
     auto layer = module ? std::dynamic_pointer_cast<Layer>(module.shared()) : nullptr;
     if (!layer) {
-      diagnostics.report(node, {.expected = "a path to a layer", .got = module ? "a " + module->type().name : "something else"});
+      diagnostics.report(node, {.expected = "a path to a layer", .got = module ? module->type().name : "something else"});
       diagnostics.throw_if_any();
     }
     return Ref<Layer>(std::move(layer));

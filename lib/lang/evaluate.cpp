@@ -41,7 +41,10 @@ auto placed(const Expression& e, F&& f) {
     return f();
   } catch (const ProgramError&) { throw; } catch (const PlacedError&) { throw; } catch (const Error& error) {
     if (error.kind() != ErrorKind::shape && error.kind() != ErrorKind::structure) throw;
-    throw ProgramError(error.kind(), error.parts(), e.at);
+    ErrorParts parts = error.parts();  // the place becomes that of the expression; what was there, an op or a layer, is said
+    if (!parts.where.empty()) parts.message = parts.message.empty() ? parts.where : parts.where + ": " + parts.message;
+    parts.where.clear();
+    throw ProgramError(error.kind(), std::move(parts), e.at);
   }
 }
 

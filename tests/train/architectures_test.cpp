@@ -24,8 +24,8 @@ struct MLP : Module<MLP, Layer> {
   MLP() = default;
   MLP(int64_t din, int64_t dmid, int64_t dout, Rngs& rngs) {
     linear1 = make<Linear>(din, dmid, rngs);
-    dropout = make<Dropout>(0.1, rngs);
     bn = make<BatchNorm>(BatchNormOptions{.num_features = dmid}, rngs);
+    dropout = make<Dropout>(0.1, rngs);
     linear2 = make<Linear>(dmid, dout, rngs);
   }
   Array operator()(const Array& x) override { return linear2(gelu(dropout(bn(linear1(x))))); }
