@@ -82,12 +82,16 @@ class Copier final : public FieldVisitor {
 
 std::vector<Copier::Item> attributes_of(ModuleBase& module) {
   Copier copier;
-  auto* stand_in = dynamic_cast<StandIn*>(&module);
-  (stand_in ? stand_in->behind() : module).accept(copier);
+  behind(module).accept(copier);
   return std::move(copier.items);
 }
 
 }  // namespace
+
+ModuleBase& behind(ModuleBase& module) {
+  auto* stand_in = dynamic_cast<StandIn*>(&module);
+  return stand_in ? stand_in->behind() : module;
+}
 
 Ref<ModuleBase> Attribute::module() const {
   const auto* held = std::get_if<Ref<ModuleBase>>(&value);
@@ -101,7 +105,7 @@ Variable Attribute::variable() const {
 
 std::string Attribute::kind() const {
   struct Namer {
-    std::string operator()(const Ref<ModuleBase>& m) const { return m ? "the Module " + m->type().name : "nothing"; }
+    std::string operator()(const Ref<ModuleBase>& m) const { return m ? "the Module " + behind(*m).type().name : "nothing"; }
     std::string operator()(const Variable& v) const { return v ? fmt::format("the {} {}", v.kind().name, v.type().to_string()) : "nothing"; }
     std::string operator()(bool v) const { return v ? "true" : "false"; }
     std::string operator()(int64_t v) const { return std::to_string(v); }

@@ -26,6 +26,9 @@ struct Attribute {
 // An Attribute with the form that `def.nodes` gives it, for rebuild to fill in.
 Attribute blank_attribute(const GraphDef& def, const AttributeDef& attribute);
 
+// The Module itself, or the one behind a stand-in (nnx/probe.h).
+ModuleBase& behind(ModuleBase& module);
+
 // The attribute of any Module, seen through its `fields`; an Array stands for a bare Array or a Number.
 using Found = std::variant<Attribute, Array>;
 std::optional<Found> find_attribute(ModuleBase& module, std::string_view name);

@@ -236,7 +236,7 @@ void Definitions::State::check_spec(const ConfigNode& spec, Diagnostics& diagnos
 
 Ref<Layer> Definitions::State::make_layer(const ConfigNode& node, Diagnostics& diagnostics, const Layers::Build& next, Rngs& rngs) {
   if (++objects > max_objects) {
-    diagnostics.report(node, {.message = fmt::format("more than {} layers", max_objects)});
+    if (objects == max_objects + 1) diagnostics.report(node, {.message = fmt::format("more than {} layers", max_objects)});
     diagnostics.throw_if_any();
   }
   if (is_ref(node)) {
@@ -276,7 +276,7 @@ Ref<Layer> Definitions::State::make_composite(const Definition& definition, cons
   if (inside != open.end() || open.size() == max_nested) {
     std::string chain;
     for (auto it = inside; it != open.end(); ++it) chain += *it + " in ";
-    diagnostics.report(node, {.message = inside != open.end() ? fmt::format("a {} would hold itself for ever: {}{}", definition.name, chain, definition.name)
+    diagnostics.report(node, {.message = inside != open.end() ? fmt::format("{} would hold itself for ever: {}{}", definition.name, chain, definition.name)
                                                               : fmt::format("more than {} Module types inside of each other", max_nested)});
     diagnostics.throw_if_any();
   }

@@ -189,7 +189,7 @@ class Evaluation {
       if (const auto* array = std::get_if<Array>(&*found)) return CallValue(*array);
       return std::get<Attribute>(std::move(*found));
     }
-    refuse(e.at, {.message = fmt::format("{} has no attribute {}", module.type().name, in_quotes(e.word)),
+    refuse(e.at, {.message = fmt::format("{} has no attribute {}", behind(module).type().name, in_quotes(e.word)),
                   .hint = did_you_mean(e.word, attribute_names(module))});
   }
 

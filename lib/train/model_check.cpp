@@ -32,7 +32,8 @@ void report(const FailedCall& failed, ModuleBase& model, const Definitions& defi
         if (const ConfigNode* written = definitions.written_at(v.module.get())) node = written;
     std::string given;
     for (const Type& type : failed.inputs) given += (given.empty() ? "" : ", ") + type.to_string();
-    diagnostics.report(*node, {.message = fmt::format("does not fit its input {}: {}", given, error.what())});
+    const std::string input = given.empty() ? "inputs" : "input " + given;
+    diagnostics.report(*node, {.message = fmt::format("does not fit its {}: {}", input, error.what())});
   }
 }
 

@@ -169,7 +169,7 @@ void complete_plan(Setup& setup) {
   const BatchArrays batch = arrays_of(loader.next(), loader.data());
   const auto output = [&](const Ref<Layer>& model) {
     const EvalMode mode(model);
-    return model(batch.x);
+    return setup.feed.predict(model, batch.x, batch.y);
   };
   const Array was = output(setup.before);
   const Array is = output(setup.model);
