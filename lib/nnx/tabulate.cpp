@@ -127,7 +127,11 @@ Tabulation tabulate_of(ModuleBase& module) {
 Tabulation tabulate_of(ModuleBase& module, const std::vector<Type>& inputs) {
   CallArguments arguments;
   for (const Type& type : inputs) arguments.push_back(zeros(type.shape, type.dtype));
-  const std::map<std::string, CallRecord> records = record_calls(module, arguments);
+  return tabulate_of(module, arguments, {});
+}
+
+Tabulation tabulate_of(ModuleBase& module, const CallArguments& inputs, const CallKeywords& keywords) {
+  const std::map<std::string, CallRecord> records = record_calls(module, inputs, keywords);
   Tabulation table = tabulate_of(module);
   for (TableRow& row : table.rows)
     if (const auto found = records.find(row.path); found != records.end()) row.call = found->second;

@@ -47,6 +47,7 @@ Tabulation tabulate_of(ModuleBase& module);
 template <class T> Tabulation tabulate(const Ref<T>& module) { return tabulate_of(*module); }
 // Also what goes in and out of each Module and its FLOPs, by one call on zeros of these types (see nnx/probe.h).
 Tabulation tabulate_of(ModuleBase& module, const std::vector<Type>& inputs);
+Tabulation tabulate_of(ModuleBase& module, const CallArguments& inputs, const CallKeywords& keywords);
 template <class T> Tabulation tabulate(const Ref<T>& module, const std::vector<Type>& inputs) {
   return tabulate_of(*module, inputs);
 }

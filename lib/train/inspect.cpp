@@ -19,12 +19,13 @@ namespace fs = std::filesystem;
 
 constexpr const char* optimizer_partition = "opt_state";
 
-// One row as the model takes it: the features of the run's data.
-Type input_of(const Checkpoint& checkpoint, const std::string& where) {
+// One row of zeros, of the types of the run's features and targets.
+std::pair<Array, Array> row_of(const Checkpoint& checkpoint, const std::string& where) {
   const DataSchema schema = parse_environment(checkpoint.environment, where).schema;
   std::vector<int64_t> shape{1};
   shape.insert(shape.end(), schema.feature_shape.begin(), schema.feature_shape.end());
-  return {DType::f32, Shape(std::span<const int64_t>(shape))};
+  const Array y = schema.has_labels() ? zeros({1}, DType::i32) : zeros({1, schema.target_width()});
+  return {zeros(Shape(std::span<const int64_t>(shape))), y};
 }
 
 // What goes in and out of the layers, by a call of the model that the run's config describes; a note where that fails.
@@ -33,7 +34,8 @@ void add_calls(Inspection& in, const fs::path& run) {
   try {
     const Setup setup = prepare_model(source_of_run(run));
     eval(setup.model);
-    const Tabulation called = tabulate(setup.model, {input_of(in.checkpoint, in.directory.string())});
+    const auto [x, y] = row_of(in.checkpoint, in.directory.string());
+    const Tabulation called = tabulate_of(*setup.model, setup.feed.arguments(x, y), setup.feed.keywords(x, y));
     for (TableRow& row : in.layers.rows) {
       const auto same = std::ranges::find_if(
           called.rows, [&](const TableRow& r) { return r.path == row.path && r.type == row.type; });
