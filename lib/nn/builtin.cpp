@@ -5,6 +5,8 @@
 #include "nn/layer_norm.h"
 #include "nn/layer_scope.h"
 #include "nn/lora.h"
+#include "nn/remat.h"
+#include "nn/scan.h"
 #include "nn/sequential.h"
 
 namespace nnx {
@@ -18,6 +20,15 @@ Ref<Layer> make_lora_linear(const LoRALinearOptions& o, Diagnostics& d, Rngs& rn
 
 Ref<Layer> make_sequential(const SequentialOptions& o, Diagnostics& d, Rngs& rngs) {
   return make<Sequential>(layers().build_each(o.layers, d, rngs));
+}
+
+Ref<Layer> make_scan(const ScanLayerOptions& o, Diagnostics& d, Rngs& rngs) {
+  const auto one = [&](Rngs& streams) { return layers().build(o.layer, d, streams); };
+  return make<Scan>(make_stack(one, o.length, rngs), o.length, o.unroll);
+}
+
+Ref<Layer> make_remat(const RematLayerOptions& o, Diagnostics& d, Rngs& rngs) {
+  return make<Remat>(layers().build(o.layer, d, rngs));
 }
 
 Layers make_list() {
@@ -34,6 +45,8 @@ Layers make_list() {
   });
   list.add<LoRALinearOptions>("LoRALinear", "Linear with a LoRA beside it", make_lora_linear);
   list.add<SequentialOptions>("Sequential", "layers one after the other", make_sequential);
+  list.add<ScanLayerOptions>("Scan", "a stack of layers of one structure, as a loop over their parameters", make_scan);
+  list.add<RematLayerOptions>("Remat", "a layer that computes its inner values again in the backward pass", make_remat);
   list.add<NoOptions>("Flatten", "makes all axes but the first one", [](const NoOptions&, Rngs&) -> Ref<Layer> { return make<Flatten>(); });
   add_activations(list);
   return list;

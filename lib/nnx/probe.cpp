@@ -36,11 +36,7 @@ class Recorder final : public detail::CallObserver {
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
 
-  struct Known {
-    std::string path;
-    bool leaf = false;  // has no Modules inside
-  };
-  std::map<const ModuleBase*, Known> known;  // looked up, never walked
+  std::map<const ModuleBase*, std::string> known;  // paths; looked up, never walked
   std::map<std::string, CallRecord> records;
   bool measures = true;                  // FLOPs
   std::optional<FailedCall> failed = {};  // the first Module that did not return
@@ -51,12 +47,13 @@ class Recorder final : public detail::CallObserver {
     flops_before_.pop_back();
     const auto found = known.find(&module);
     if (found == known.end()) return;
-    if (found->second.leaf && measures) {
+    // What ran no measured Module inside is measured whole. Bodies of loops are traced: the Module that runs the loop counts.
+    if (measures && flops_ == before && !Trace::current()) {
       detail::call_observer = nullptr;  // what is called to count is no call of the model
       flops_ += flops_of(Ref<ModuleBase>(module.shared_from_this()), arguments);
       detail::call_observer = this;
     }
-    CallRecord& record = records[found->second.path];
+    CallRecord& record = records[found->second];
     if (record.calls++ == 0) {
       add_types(CallValue(arguments), record.inputs);
       add_types(result, record.outputs);
@@ -67,7 +64,7 @@ class Recorder final : public detail::CallObserver {
   void fail(ModuleBase& module, const CallArguments& arguments) {
     const auto found = known.find(&module);
     if (failed || found == known.end()) return;
-    failed = {.path = found->second.path, .inputs = {}, .error = std::current_exception()};
+    failed = {.path = found->second, .inputs = {}, .error = std::current_exception()};
     add_types(CallValue(arguments), failed->inputs);
   }
 
@@ -83,6 +80,7 @@ class Probe final : public Module<Probe, Layer>, public StandIn {
   Probe(Ref<ModuleBase> module, Recorder& recorder) : inner(std::move(module)), recorder_(&recorder) {}
   Array operator()(const Array& x) override { return call({x}).as<Array>(); }
   CallValue call(const CallArguments& arguments, const CallKeywords& keywords = {}) override {
+    if (!recorder_) return inner->call(arguments, keywords);  // in a copy, made to count what a loop runs
     recorder_->enter(*inner);
     try {
       CallValue result = inner->call(arguments, keywords);
@@ -136,7 +134,7 @@ Ref<ModuleBase> watched_copy(ModuleBase& module, Recorder& recorder) {
   std::map<const ModuleBase*, std::shared_ptr<ModuleBase>> probes;  // looked up, never walked
   for (size_t i = 0; i < flat.modules.size(); ++i)
     if (const auto& m = flat.modules[i]) {
-      recorder.known[m.get()] = {flat.paths[i].empty() ? "." : to_string(flat.paths[i]), slots_of(*m).empty()};
+      recorder.known[m.get()] = flat.paths[i].empty() ? "." : to_string(flat.paths[i]);
       probes[m.get()] = std::make_shared<Probe>(Ref<ModuleBase>(m), recorder);
     }
   for (const auto& m : flat.modules)

@@ -5,7 +5,8 @@
 //
 // The call runs on a copy: the model keeps its values and counts. Recorded are calls through a Ref, `linear1(x)`, of
 // whatever type, and, of a Ref<Layer>, those through the object as well. A Module that is called in no such way has no
-// record. FLOPs are those of Modules without Modules inside, as their own compiled plan counts them, and sums of these.
+// record. FLOPs are those of Modules without Modules inside, as their own compiled plan counts them, and sums of these; a
+// Module that runs a loop is counted whole, by its plan.
 #pragma once
 
 #include <exception>

@@ -188,7 +188,8 @@ TEST_CASE("every registered layer is documented, builds from its required option
   const std::map<std::string, std::string> required = {
       {"Linear", "in_features: 4, out_features: 3"}, {"Dropout", "rate: 0.5"}, {"BatchNorm", "num_features: 4"},
       {"LayerNorm", "num_features: 4"}, {"LoRA", "in_features: 4, lora_rank: 2, out_features: 3"},
-      {"LoRALinear", "in_features: 4, out_features: 3, lora_rank: 2"}, {"Sequential", "layers: {a: relu}"}};
+      {"LoRALinear", "in_features: 4, out_features: 3, lora_rank: 2"}, {"Sequential", "layers: {a: relu}"},
+      {"Scan", "length: 2, layer: {type: Linear, in_features: 4, out_features: 4}"}, {"Remat", "layer: relu"}};
   for (const ComponentDoc& doc : layers().components()) {
     CAPTURE(doc.name);
     CHECK(!doc.help.empty());

@@ -81,6 +81,21 @@ TEST_CASE("a run that is stopped again and again leaves the same bytes") {
   CHECK((numbers_of(folder / "often", "step-00000060") == numbers_of(folder / "whole", "step-00000060")));
 }
 
+TEST_CASE("a scan over rematerialised layers leaves the same bytes, however it was stopped") {
+  const TemporaryFolder folder;
+  const auto source = [&](const char* run) {
+    return TrainSource{.files = {nnx::test::source_dir() + "/configs/scan_mlp.yaml"},
+                       .arguments = {"train.epochs=null", "train.max_steps=12", "train.checkpoint_every=1000",
+                                     "data.folder=" + nnx::test::source_dir(), "output_dir=" + (folder / run)}};
+  };
+  run_training(source("whole"));
+  TrainOptions options = stop_after(5);
+  options.resume = "auto";
+  REQUIRE(run_training(source("stopped"), options).steps == 5);
+  run_training(source("stopped"), resume("auto"));
+  CHECK((numbers_of(folder / "stopped", "step-00000012") == numbers_of(folder / "whole", "step-00000012")));
+}
+
 TEST_CASE("the config that a run leaves gives the same run again") {
   const TemporaryFolder folder;
   run_training(small_run(folder, "first"));
