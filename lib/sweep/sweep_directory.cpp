@@ -111,10 +111,9 @@ namespace {
 
 // What `nnx-train` would be given for this trial.
 TrainSource source_of(const SweepSpec& spec, const Trial& trial, const fs::path& run) {
-  TrainSource source{.files = spec.base};
-  source.files.insert(source.files.end(), spec.overlays.begin(), spec.overlays.end());
+  TrainSource source{.files = spec.base, .overlays = spec.overlays};
   const std::vector<std::string> overlays = trial.overlays();
-  source.files.insert(source.files.end(), overlays.begin(), overlays.end());
+  source.overlays.insert(source.overlays.end(), overlays.begin(), overlays.end());
   for (const auto& [key, value] : spec.settings) source.arguments.push_back(key + "=" + setting_text(value));
   const std::vector<std::string> own = trial.arguments();
   source.arguments.insert(source.arguments.end(), own.begin(), own.end());
