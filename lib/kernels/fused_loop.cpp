@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "kernels/loop_program.h"
+#include "kernels/loop_script.h"
 #include "kernels/loop_space.h"
 
 namespace nnx::kernels {
@@ -172,8 +173,10 @@ void describe(const FusedLoop& loop, LoopProgram& p) {
 
 class FusedLoopKernel final : public Kernel {
  public:
-  explicit FusedLoopKernel(LoopProgram program) : program_(std::move(program)) {}
-  void run(void* const* args) const override { run_loop(program_, args); }
+  explicit FusedLoopKernel(LoopProgram program) : program_(std::move(program)), script_(LoopScript::make(program_)) {}
+  void run(void* const* args) const override {
+    if (!script_ || !script_->run(args)) run_loop(program_, args);
+  }
   std::string name() const override { return program_.name; }
   size_t scratch_bytes() const override {
     return program_.shared_bytes + program_.thread_bytes * static_cast<size_t>(program_.threads);
@@ -184,6 +187,7 @@ class FusedLoopKernel final : public Kernel {
 
  private:
   LoopProgram program_;
+  std::unique_ptr<LoopScript> script_;  // of a small loop
 };
 
 }  // namespace

@@ -9,6 +9,8 @@ namespace {
 constexpr int64_t l1_bytes =
     48 * 1024;                      // somewhat more than there may be: results that share a place are counted apart
 constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
+// A loop of one thread that keeps less than this is done in one tile: a walk would cost more than the way to L2.
+constexpr int64_t small_bytes = 96 * 1024;
 
 // Tiles of about `wish` elements; a multiple of the longest period, and of whole vectors where that can be had.
 void choose_tile(LoopProgram& p, int64_t wish) {
@@ -19,10 +21,10 @@ void choose_tile(LoopProgram& p, int64_t wish) {
   };
   for (const ProgramInput& in : p.inputs) note(in.walk);
   for (const ProgramOutput& o : p.outputs) note(o.cell);
-  if (p.period == 0) return;
-  for (int64_t t = p.period; t <= longest_tile; t += p.period) {
+  for (int64_t t = p.period; p.period > 0 && t <= longest_tile; t += p.period) {
     if (t == p.period || (t <= std::max(wish, p.period) && (t % 16 == 0 || p.tile % 16 != 0))) p.tile = t;
   }
+  p.tile = std::min(p.tile, (p.space.block_size + 15) / 16 * 16);  // no more memory than is used
 }
 
 }  // namespace
@@ -97,7 +99,10 @@ void place_registers(LoopProgram& p) {
     if (p.steps[i].level == Level::tile) take_slot(static_cast<size_t>(p.steps[i].out), static_cast<int>(i));
   }
   for (const ProgramStep& step : p.steps) operands += step.level == Level::tile;  // at most: most results share places
-  choose_tile(p, std::clamp<int64_t>(l1_bytes / 4 / std::max<int64_t>(1, operands), 512, longest_tile));
+  operands = std::max<int64_t>(1, operands);
+  const bool small =
+      p.threads == 1 && p.space.block_size <= longest_tile && 4 * operands * p.space.block_size <= small_bytes;
+  choose_tile(p, small ? longest_tile : std::clamp<int64_t>(l1_bytes / 4 / operands, 512, longest_tile));
   int64_t next_single = 0;
   const int64_t tiles_at = static_cast<int64_t>(singles) * vector_bytes;
   for (size_t r = 0; r < p.registers.size(); ++r) {

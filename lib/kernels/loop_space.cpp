@@ -123,7 +123,7 @@ Walk make_walk(const LoopSpace& space, const std::vector<int64_t>& strides) {
   w.linear = true;
   int64_t dense = 1;
   for (size_t d = w.block.size(); d-- > 0;) {
-    w.linear = w.linear && w.block[d] == dense;
+    w.linear = w.linear && (space.block[d] == 1 || w.block[d] == dense);
     dense *= space.block[d];
   }
   const size_t rank = w.block.size();

@@ -60,7 +60,7 @@ TEST_CASE("plan: JSON of the training step") {
 }
 
 TEST_CASE("every workload of configs/bench can be prepared") {
-  for (const char* name : {"w1.yaml", "w1s.yaml", "w2.yaml"}) {
+  for (const char* name : {"w1.yaml", "w1s.yaml", "w2.yaml", "w8.yaml"}) {
     const Setup setup = prepare(workload(name));
     CHECK(setup.total_steps > 0);
   }

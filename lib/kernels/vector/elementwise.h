@@ -150,6 +150,24 @@ inline void fill_u32(VF c) {
 }
 inline void fill_bool(VF c) { __builtin_memset(c.out, c.value != 0, static_cast<size_t>(c.n)); }
 
+// Rows of n elements, one after the other; step[0] may be anything.
+template <class T> inline void copy_rows(VF c) {
+  const T* from = static_cast<const T*>(c.in[0]);
+  T* to = static_cast<T*>(c.out);
+  const int64_t step = c.step[0];
+  for (int64_t r = 0; r < c.rows; ++r, from += c.row_step, to += c.n) {
+    if (step != 0 && step != 1) {
+      for (int64_t i = 0; i < c.n; ++i) to[i] = from[i * step];
+      continue;
+    }
+    const Vec<T> all = splat<T>(*from);
+    for (int64_t i = 0; i < c.n; i += lanes) {
+      const int64_t left = c.n - i < lanes ? c.n - i : lanes;
+      store_upto<T>(to + i, step == 0 ? all : load_upto(from + i, left), left);
+    }
+  }
+}
+
 template <class T> inline void iota(VF c) {
   for (int64_t i = 0; i < c.n; ++i) {
     static_cast<T*>(c.out)[i] = static_cast<T>(static_cast<int64_t>(c.index + static_cast<uint64_t>(i) * c.index_step));
@@ -157,17 +175,38 @@ template <class T> inline void iota(VF c) {
 }
 
 // ---- reductions of a run to one value
-inline void tile_sum_f32(VF c) {  // -> double
-  const float* p = static_cast<const float*>(c.in[0]);
+inline double sum_run(const float* p, int64_t n) {
   F s[4] = {};
   int64_t i = 0;
-  for (; i + 4 * lanes <= c.n; i += 4 * lanes) {
+  for (; i + 4 * lanes <= n; i += 4 * lanes) {
     for (int q = 0; q < 4; ++q) s[q] += load(p + i + q * lanes);
   }
-  for (; i + lanes <= c.n; i += lanes) s[0] += load(p + i);
-  double sum = sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
-  for (; i < c.n; ++i) sum += p[i];
-  *static_cast<double*>(c.out) = sum;
+  for (; i + lanes <= n; i += lanes) s[0] += load(p + i);
+  double sum = i == 0 ? 0 : sum_lanes((s[0] + s[1]) + (s[2] + s[3]));
+  for (; i < n; ++i) sum += static_cast<double>(p[i]);
+  return sum;
+}
+inline void tile_sum_f32(VF c) {  // -> double
+  *static_cast<double*>(c.out) = sum_run(static_cast<const float*>(c.in[0]), c.n);
+}
+// The sums of the `rows` rows of n floats, and of their columns, in double until they are stored.
+inline void row_sums(VF c) {
+  const float* p = static_cast<const float*>(c.in[0]);
+  for (int64_t r = 0; r < c.rows; ++r) static_cast<float*>(c.out)[r] = static_cast<float>(sum_run(p + r * c.n, c.n));
+}
+inline void column_sums(VF c) {
+  const float* p = static_cast<const float*>(c.in[0]);
+  for (int64_t i = 0; i < c.n; i += lanes) {
+    const int64_t left = c.n - i < lanes ? c.n - i : lanes;
+    D low_sum = {}, high_sum = {};
+    for (int64_t r = 0; r < c.rows; ++r) {
+      D low, high;
+      widen(load_upto(p + r * c.n + i, left), low, high);
+      low_sum += low;
+      high_sum += high;
+    }
+    store_upto(static_cast<float*>(c.out) + i, narrow(low_sum, high_sum), left);
+  }
 }
 template <class T, class Op> inline void tile_reduce(VF c, Op op) {  // -> T; n > 0
   const T* p = static_cast<const T*>(c.in[0]);
@@ -481,6 +520,10 @@ constexpr VectorEntry vector_entries[] = {
     compare_select("greater>select", greater_op),
     compare_select("greater_equal>select", greater_equal_op),
 
+    {"copy_rows", DType::f32, DType::f32, copy_rows<uint32_t>},  // of whatever has four bytes
+    {"copy_rows", DType::boolean, DType::boolean, copy_rows<uint8_t>},
+    {"row_sums", DType::f32, DType::f32, row_sums},
+    {"column_sums", DType::f32, DType::f32, column_sums},
     {"tile_sum", DType::f32, DType::f32, tile_sum_f32},
     {"flush_sum", DType::f32, DType::f32, flush_sum},
     tile<float, float>("tile_prod", mul_op),

@@ -24,7 +24,8 @@ struct VectorCall {
   int64_t n = 0;
   uint64_t index = 0, index_step = 0;  // iota and random_bits: element i has index + i * index_step
   double value = 0;                    // fill
-  int64_t rows = 1;                    // flush_sum
+  int64_t rows = 1;                    // flush_sum, copy_rows, row_sums, column_sums
+  int64_t row_step = 0;                // copy_rows: from one row to the next, in elements
 };
 using VectorFn = void (*)(const VectorCall&);
 
