@@ -1,5 +1,8 @@
 #include "plan/plan.h"
 
+#include <chrono>
+#include <utility>
+
 #include "base/error.h"
 #include "plan/bodies.h"
 #include "plan/program.h"
@@ -13,9 +16,13 @@ struct Plan::Impl {
   BufferRef arena;
   std::vector<void*> slots;         // this run's Buffers
   std::vector<BufferRef> detached;  // per output: its new Buffer, when an alias must not write into the old one
+  bool timing = false;
+  std::vector<std::vector<StepTime>> times;  // a run, a step
 
   void bind_inputs(std::span<BufferRef* const> inputs);
   void bind_outputs(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs_given);
+  void run();
+  void run_timed();
   void check_guards();
   void share_outputs(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs_given);
 };
@@ -45,6 +52,20 @@ void Plan::Impl::bind_outputs(std::span<BufferRef* const> inputs, std::span<Buff
       slot = detached[o] ? detached[o]->data() : state->data();
     }
   }
+}
+
+void Plan::Impl::run() {
+  program->run_before_guards();
+  check_guards();
+  program->run_after_guards();
+}
+
+void Plan::Impl::run_timed() {
+  times.emplace_back();
+  const auto start = std::chrono::steady_clock::now();
+  program->run_before_guards(start, times.back());
+  check_guards();
+  program->run_after_guards(start, times.back());
 }
 
 void Plan::Impl::check_guards() {
@@ -79,10 +100,16 @@ void Plan::run(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs)
   p.bind_inputs(inputs);
   p.bind_outputs(inputs, outputs);
   p.program->bind(p.slots.data(), p.arena->data());
-  p.program->run_before_guards();
-  p.check_guards();
-  p.program->run_after_guards();
+  if (p.timing) p.run_timed();
+  else p.run();
   p.share_outputs(inputs, outputs);
+}
+
+void Plan::start_timing() const { impl_->timing = true; }
+
+std::vector<std::vector<StepTime>> Plan::stop_timing() const {
+  impl_->timing = false;
+  return std::exchange(impl_->times, {});
 }
 
 const PlanReport& Plan::report() const { return impl_->program->report; }

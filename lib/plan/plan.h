@@ -69,6 +69,10 @@ struct PlanReport {
   size_t fallbacks = 0;  // steps on reference kernels, those of bodies included
 };
 
+struct StepTime {
+  double begin = 0, end = 0;  // seconds since the run began
+};
+
 class Plan {
  public:
   static std::shared_ptr<Plan> compile(const Graph& graph, const std::vector<Alias>& aliases = {},
@@ -79,6 +83,11 @@ class Plan {
   // alias, is reused when this is its only holder and it fits, otherwise replaced; aliased ones are left alone.
   // One holder may be given once only (two holders of one Buffer are fine), and none of `outputs` may be an input's.
   void run(std::span<BufferRef* const> inputs, std::span<BufferRef> outputs);
+
+  // Until stop_timing(), which gives one list a run with an entry a step, runs also note when each step ran. A plan that
+  // is not timed pays one test a run.
+  void start_timing() const;
+  std::vector<std::vector<StepTime>> stop_timing() const;
 
   const PlanReport& report() const;
   std::string to_string() const;  // the report as text, for people

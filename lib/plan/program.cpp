@@ -31,6 +31,25 @@ void Program::run_after_guards() const {
   for (size_t i = before_guards_, n = steps_.size(); i < n; ++i) steps[i].kernel->run(steps[i].arguments);
 }
 
+void Program::run_steps(size_t first, size_t last, Time start, std::vector<StepTime>& times) const {
+  const auto since_start = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  };
+  for (size_t i = first; i < last; ++i) {
+    const double begin = since_start();
+    steps_[i].kernel->run(steps_[i].arguments);
+    times.push_back({begin, since_start()});
+  }
+}
+
+void Program::run_before_guards(Time start, std::vector<StepTime>& times) const {
+  run_steps(0, before_guards_, start, times);
+}
+
+void Program::run_after_guards(Time start, std::vector<StepTime>& times) const {
+  run_steps(before_guards_, steps_.size(), start, times);
+}
+
 void Program::run(void* const* slots, void* arena) {
   bind(slots, arena);
   run_before_guards();

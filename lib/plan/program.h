@@ -10,6 +10,7 @@
 // A Program is not thread-safe. One Program may serve several steps of a plan: they run one after the other.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -38,6 +39,11 @@ class Program {
   void run_after_guards() const;
   void run(void* const* slots, void* arena);
 
+  // The same, and when each step ran, seconds after `start`.
+  using Time = std::chrono::steady_clock::time_point;
+  void run_before_guards(Time start, std::vector<StepTime>& times) const;
+  void run_after_guards(Time start, std::vector<StepTime>& times) const;
+
   // Whether output `o` is in its slot because its aliased input is.
   bool in_place(size_t o) const {
     return outputs[o].kind == OutputKind::aliased || outputs[o].kind == OutputKind::unchanged;
@@ -65,6 +71,8 @@ class Program {
     size_t argument;  // of the bool scalar
     std::string name;
   };
+  void run_steps(size_t first, size_t last, Time start, std::vector<StepTime>& times) const;
+
   std::vector<BufferRef> kept_;  // constants that steps read
   std::vector<kernels::KernelPtr> kernels_;
   std::vector<void*> arguments_;

@@ -7,8 +7,9 @@
 #include <numeric>
 
 #include "config/write.h"
-#include "kernels/matmul.h"
+#include "kernels/kernel.h"
 #include "nnx/summary.h"
+#include "train/meter.h"
 
 namespace nnx {
 namespace {
@@ -18,50 +19,6 @@ double now() { return std::chrono::duration<double>(std::chrono::steady_clock::n
 // The value below which `share` of `sorted` lies.
 double quantile(const std::vector<double>& sorted, double share) {
   return sorted.at(static_cast<size_t>(share * static_cast<double>(sorted.size() - 1)));
-}
-
-// What the processor can do: the best of many products of two matrices. They fit its caches, and each takes so little
-// time that on a busy machine some run without an interruption.
-class PeakMeter {
- public:
-  explicit PeakMeter(int threads)
-      : kernel_(kernels::make_matmul({.m = n, .n = n, .k = n, .lhs = {0, n, 1}, .rhs = {0, n, 1}, .out = {0, n, 1}},
-                                     threads)),
-        scratch_(Buffer::allocate(std::max<size_t>(kernel_->scratch_bytes(), 1))) {
-    for (BufferRef& matrix : matrices_) {
-      matrix = Buffer::allocate(static_cast<size_t>(n * n) * sizeof(float));
-      std::fill_n(matrix->as<float>(), n * n, 0.5f);
-    }
-    measure();  // first touch, and threads awake
-    best_ = 0;
-  }
-
-  void measure() {
-    void* const arguments[] = {matrices_[0]->data(), matrices_[1]->data(), matrices_[2]->data(), scratch_->data()};
-    const double until = now() + 0.04;
-    for (double begin = now(); begin < until; begin = now()) {
-      kernel_->run(arguments);
-      best_ = std::max(best_, 2e-9 * static_cast<double>(n * n * n) / (now() - begin));
-    }
-  }
-  double gflops() const { return best_; }
-
- private:
-  static constexpr int64_t n = 384;
-  kernels::KernelPtr kernel_;
-  BufferRef matrices_[3], scratch_;
-  double best_ = 0;
-};
-
-// Up to `count` different full batches.
-std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count) {
-  LoaderOptions options = setup.config.data.loader;
-  options.drop_last = true;
-  Loader loader(setup.data.train, options, static_cast<uint64_t>(setup.config.seed));
-  std::vector<BatchArrays> batches;
-  for (int64_t i = 0; i < std::min(count, loader.batches_per_epoch()); ++i)
-    batches.push_back(arrays_of(loader.next(), setup.data.train));
-  return batches;
 }
 
 class Bench {
@@ -133,6 +90,16 @@ void time_blocks(Bench& bench, const BenchOptions& options, PeakMeter& peak, Ben
 }
 
 }  // namespace
+
+std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count) {
+  LoaderOptions options = setup.config.data.loader;
+  options.drop_last = true;
+  Loader loader(setup.data.train, options, static_cast<uint64_t>(setup.config.seed));
+  std::vector<BatchArrays> batches;
+  for (int64_t i = 0; i < std::min(count, loader.batches_per_epoch()); ++i)
+    batches.push_back(arrays_of(loader.next(), setup.data.train));
+  return batches;
+}
 
 BenchResult bench(Setup& setup, const BenchOptions& options) {
   BenchResult result;

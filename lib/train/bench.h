@@ -5,8 +5,7 @@
 //   const BenchResult r = bench(setup, {.steps = 300});      // r.ms, r.samples_per_second, r.peak_share
 //
 // - Only the step is timed: up to eight batches are gathered beforehand and used in turn.
-// - The peak is the best of f32 matrix products of 384 x 384 x 384 by the same kernels with the same threads, measured
-//   between the blocks of steps, because the speed of a shared machine drifts.
+// - The peak is that of train/meter.h, measured between the blocks of steps.
 // - The model is trained by it.
 #pragma once
 
@@ -65,6 +64,9 @@ struct BenchResult {
 BenchResult bench(Setup& setup, const BenchOptions& options = {});
 std::string to_string(const BenchResult& result);  // for people
 std::string to_json(const BenchResult& result);    // an object of the fields above
+
+// Up to `count` different full batches of the training data, as an epoch gives them.
+std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count);
 
 // A train step that has run once on the first batch, so that its plan is there to look at. The model is trained by it.
 TrainStep compiled_train_step(Setup& setup);

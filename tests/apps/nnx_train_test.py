@@ -76,7 +76,7 @@ class Commands(InFolder):
         run = self.good("--config", "small.yaml", "--json", "output_dir=run")
         self.assertEqual(json.loads(run)["status"], "completed")
         for arguments in (["validate", "small.yaml"], ["render", "small.yaml"], ["eval", "run", "--split", "validation"],
-                          ["inspect", "run"], ["plan", "run"], ["layers"], ["explain", "adam"], ["schema"],
+                          ["inspect", "run"], ["plan", "run"], ["plan", "run", "--profile", "--runs", "3"], ["layers"], ["explain", "adam"], ["schema"],
                           ["diff", "run", "run"], ["bench", "small.yaml", "--steps", "5"]):
             with self.subTest(arguments):
                 json.loads(self.good(*arguments, "--json"))

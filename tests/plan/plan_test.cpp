@@ -26,5 +26,33 @@ TEST_CASE("a plan computes what the graph says") {
   CHECK(Array({DType::f32, {3}}, out[1]).to_vector<float>() == std::vector<float>{5, 7, 9});
 }
 
+TEST_CASE("a timed plan notes every step of every run, and computes the same") {
+  const Traced t = trace({{DType::f32, {8, 8}}}, [](std::span<const Array> in) {
+    return Arrays{sum(matmul(in[0], in[0]), {0})};
+  });
+  auto plan = Plan::compile(t.graph);
+  BufferRef x = ones({8, 8}).buffer();
+  std::vector<BufferRef> out(1);
+  const auto run = [&] { plan->run(std::vector<BufferRef*>{&x}, out); };
+  run();
+  plan->start_timing();
+  run();
+  run();
+  const std::vector<std::vector<StepTime>> times = plan->stop_timing();
+  CHECK(Array({DType::f32, {8}}, out[0]).to_vector<float>() == std::vector<float>(8, 64.0f));
+  REQUIRE(times.size() == 2);
+  for (const std::vector<StepTime>& steps : times) {
+    REQUIRE(steps.size() == plan->report().steps.size());
+    double before = 0;
+    for (const StepTime& step : steps) {
+      CHECK(before <= step.begin);
+      CHECK(step.begin <= step.end);
+      before = step.end;
+    }
+  }
+  run();
+  CHECK(plan->stop_timing().empty());
+}
+
 }  // namespace
 }  // namespace nnx

@@ -8,6 +8,7 @@
 
 #include "support/paths.h"
 #include "train/inspect.h"
+#include "train/profile.h"
 
 using namespace nnx;
 
@@ -59,8 +60,35 @@ TEST_CASE("plan: JSON of the training step") {
   CHECK(flops == doctest::Approx(seen["flops"].get<double>()));
 }
 
+TEST_CASE("a profile has the time of every step, and its trace is one run") {
+  Setup setup = prepare(workload("w1s.yaml"));
+  const PlanProfile p = profile(setup, 7);
+  const size_t steps = p.report.steps.size();
+  REQUIRE(p.seconds.size() == steps);
+  CHECK(p.runs == 7);
+  CHECK(std::ranges::all_of(p.seconds, [](double s) { return s > 0; }));
+  CHECK(std::ranges::all_of(p.roofline, [](double s) { return s > 0; }));
+  CHECK(p.run_seconds >= *std::ranges::max_element(p.seconds));
+
+  const auto trace = nlohmann::json::parse(to_trace(p))["traceEvents"];
+  REQUIRE(trace.size() == steps);
+  for (size_t s = 0; s < steps; ++s) {
+    CHECK(trace[s]["cat"] == p.report.steps[s].kernel);
+    if (s > 0) CHECK(trace[s]["ts"] >= trace[s - 1]["ts"].get<double>() + trace[s - 1]["dur"].get<double>());
+  }
+  const auto seen = nlohmann::json::parse(to_json(p));
+  CHECK(seen["steps"][0]["seconds"] == p.seconds[0]);
+  CHECK(seen["arena_bytes"] == p.report.arena_bytes);
+
+  // The table: a heading, the steps with the dearest first, a line of totals.
+  const std::string table = to_string(p, 3);
+  CHECK(std::ranges::count(table, '\n') == 5);
+  const auto dearest = std::ranges::max_element(p.seconds) - p.seconds.begin();
+  CHECK(std::stoi(table.substr(table.find('\n') + 1)) == dearest);
+}
+
 TEST_CASE("every workload of configs/bench can be prepared") {
-  for (const char* name : {"w1.yaml", "w1s.yaml", "w2.yaml", "w8.yaml"}) {
+  for (const char* name : {"w1.yaml", "w1s.yaml", "w2.yaml", "w2_erf.yaml", "w8.yaml", "w8b.yaml", "w9.yaml"}) {
     const Setup setup = prepare(workload(name));
     CHECK(setup.total_steps > 0);
   }
