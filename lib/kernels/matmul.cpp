@@ -89,12 +89,14 @@ class SmallMatmul final : public Kernel {
   bool copies_rhs() const { return spec_.rhs.col_stride != 1; }
 
   void finish(float* result, const float* residual) const {
-    for (int64_t i = 0; i < spec_.m; ++i, result += spec_.out.row_stride) {
+    const bool dense = spec_.out.row_stride == spec_.n;  // all rows as one
+    const int64_t rows = dense ? 1 : spec_.m;
+    for (int64_t i = 0; i < rows; ++i, result += spec_.out.row_stride) {
       VectorCall call;
       call.out = result;
       call.in[0] = result;
       call.step[0] = call.step[1] = 1;
-      call.n = spec_.n;
+      call.n = dense ? spec_.m * spec_.n : spec_.n;
       if (activate_) activate_(call);
       if (!residual) continue;
       call.in[1] = residual + i * spec_.out.row_stride;

@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "bench/guide_mlp.h"
+#include "bench/models.h"
 #include "bench/timing.h"
 #include "optim/optim.h"
 #include "plan/plan.h"
@@ -40,8 +40,8 @@ int main(int argc, char** argv) {
       {.axis_size = copies});
   const auto [models, optimizers] = create(make<Rngs>(0));
   const Array x = random::normal(rngs.params(), {5, 2}), y = random::normal(rngs.params(), {5, 10});
-  const auto step = jit(bench::train_step);
-  const auto ensemble = jit(vmap(bench::train_step, {.in_axes = {0, 0, no_axis, no_axis}}));
+  const auto step = jit(bench::train_step<bench::MLP>);
+  const auto ensemble = jit(vmap(bench::train_step<bench::MLP>, {.in_axes = {0, 0, no_axis, no_axis}}));
   step(one.model, one.optimizer, x, y);
   ensemble(models, optimizers, x, y);
   if (argc > 2) fmt::print("{}\n{}\n", step.plan()->to_string(), ensemble.plan()->to_string());

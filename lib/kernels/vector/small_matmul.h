@@ -1,57 +1,89 @@
 // Matrix multiplication for sizes where a library call costs more than the arithmetic.
 #pragma once
 
+#include <utility>
+
 #include "kernels/vector/simd.h"
 
 namespace nnx::kernels {
 namespace {
 
-// `rows` rows and `width` vectors of columns are kept in registers over the whole of k.
-template <int rows, int width>
-inline void multiply_block(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
-                           const float* bias, float* out, int64_t ldc, int64_t n, int64_t k) {
-  F sum[rows][width];
-  int64_t count[width];
-  for (int w = 0; w < width; ++w) {
-    count[w] = n - w * lanes < lanes ? n - w * lanes : lanes;
-    const F start = bias ? load_upto(bias + w * lanes, count[w]) : F{};
-    for (int i = 0; i < rows; ++i) sum[i][w] = start;
-  }
-  for (int64_t p = 0; p < k; ++p) {
-    F b[width];
-    for (int w = 0; w < width; ++w) b[w] = load_upto(rhs + p * ldb + w * lanes, count[w]);
-    for (int i = 0; i < rows; ++i) {
-      const F a = splat(lhs[i * lhs_row + p * lhs_col]);
-      for (int w = 0; w < width; ++w) sum[i][w] = fma(a, b[w], sum[i][w]);
-    }
-  }
-  for (int i = 0; i < rows; ++i) {
-    for (int w = 0; w < width; ++w) store_upto<float>(out + i * ldc + w * lanes, sum[i][w], count[w]);
-  }
+struct SmallMatmulCall {
+  const float* lhs;
+  int64_t lhs_row, lhs_col;
+  const float* rhs;
+  int64_t ldb;
+  const float* bias;
+  float* out;
+  int64_t ldc, n, k;
+};
+
+// op(0), ..., op(count - 1) with constant indices: an array indexed in a loop would live in memory.
+template <int count, class Op> inline void times(Op op) {
+  [&]<int... i>(std::integer_sequence<int, i...>) { (op(std::integral_constant<int, i>{}), ...); }
+  (std::make_integer_sequence<int, count>{});
 }
 
-template <int width>
-inline void multiply_columns(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
-                             const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
-  int64_t i = 0;
-  for (; i + 4 <= m; i += 4) {
-    multiply_block<4, width>(lhs + i * lhs_row, lhs_row, lhs_col, rhs, ldb, bias, out + i * ldc, ldc, n, k);
+// `rows` rows and `width` vectors of columns are kept in registers over the whole of k; with `partial` the last vector
+// has fewer columns.
+template <int rows, int width, bool partial>
+inline void multiply_block(const SmallMatmulCall& c, int64_t row, int64_t j) {
+  const int64_t last = partial ? c.n - j - (width - 1) * lanes : lanes;
+  const auto load_vector = [&](const float* p, int w) {
+    return partial && w == width - 1 ? load_part(p + w * lanes, last) : load(p + w * lanes);
+  };
+  F sum[rows * width];
+  times<width>([&](auto w) {
+    const F start = c.bias ? load_vector(c.bias + j, w) : F{};
+    times<rows>([&](auto i) { sum[i * width + w] = start; });
+  });
+  const float* lhs = c.lhs + row * c.lhs_row;
+  const float* rhs = c.rhs + j;
+  for (int64_t p = 0; p < c.k; ++p, lhs += c.lhs_col, rhs += c.ldb) {
+    F b[width];
+    times<width>([&](auto w) { b[w] = load_vector(rhs, w); });
+    times<rows>([&](auto i) {
+      const F a = splat(lhs[i * c.lhs_row]);
+      times<width>([&](auto w) { sum[i * width + w] = fma(a, b[w], sum[i * width + w]); });
+    });
   }
-  for (; i < m; ++i)
-    multiply_block<1, width>(lhs + i * lhs_row, lhs_row, lhs_col, rhs, ldb, bias, out + i * ldc, ldc, n, k);
+  times<rows>([&](auto i) {
+    float* out = c.out + (row + i) * c.ldc + j;
+    times<width>([&](auto w) {
+      if (partial && w == width - 1) store_part<float>(out + w * lanes, sum[i * width + w], last);
+      else store<float>(out + w * lanes, sum[i * width + w]);
+    });
+  });
+}
+
+using MultiplyBlock = void (*)(const SmallMatmulCall&, int64_t row, int64_t j);
+
+// All rows of `width` vectors of columns, in blocks as even as can be: a last block of one row would wait for itself.
+template <int width, bool partial> inline void multiply_columns(const SmallMatmulCall& c, int64_t j, int64_t m) {
+  constexpr int most = width == 1 ? 8 : lanes == 16 ? 6 : 4;
+  static constexpr auto blocks = []<int... r>(std::integer_sequence<int, r...>) {
+    struct Table {
+      MultiplyBlock of_rows[most];
+    };
+    return Table{{multiply_block<r + 1, width, partial>...}};
+  }
+  (std::make_integer_sequence<int, most>{});
+  const int64_t count = (m + most - 1) / most;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t first = m * i / count, rows = m * (i + 1) / count - first;
+    blocks.of_rows[rows - 1](c, first, j);
+  }
 }
 
 inline void small_matmul(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
                          const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
-  for (int64_t j = 0; j < n; j += 2 * lanes) {
-    const float* bias_j = bias ? bias + j : nullptr;
-    if (n - j > lanes) {
-      multiply_columns<2>(lhs, lhs_row, lhs_col, rhs + j, ldb, bias_j, out + j, ldc, m,
-                          n - j < 2 * lanes ? n - j : 2 * lanes, k);
-    } else {
-      multiply_columns<1>(lhs, lhs_row, lhs_col, rhs + j, ldb, bias_j, out + j, ldc, m, n - j, k);
-    }
-  }
+  const SmallMatmulCall c{lhs, lhs_row, lhs_col, rhs, ldb, bias, out, ldc, n, k};
+  int64_t j = 0;
+  for (; j + 2 * lanes <= n; j += 2 * lanes) multiply_columns<2, false>(c, j, m);
+  const int64_t left = n - j;
+  if (left > lanes) multiply_columns<2, true>(c, j, m);
+  else if (left == lanes) multiply_columns<1, false>(c, j, m);
+  else if (left > 0) multiply_columns<1, true>(c, j, m);
 }
 
 }  // namespace
