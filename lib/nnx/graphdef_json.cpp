@@ -25,7 +25,7 @@ using Form = AttributeDef::Form;
 constexpr int64_t version = 1;
 constexpr size_t max_nodes = 1'000'000;
 constexpr size_t max_depth = 1000;  // of objects: walks over a GraphDef are recursive
-constexpr const char* title = "graphdef";
+const std::string title = "graphdef";
 
 // Placeholders live as long as the process: kinds and types are compared by address.
 struct Placeholders {
