@@ -14,7 +14,7 @@ constexpr uint64_t max_manifest = uint64_t{64} << 20;
 
 template <class T> std::optional<int64_t> first_non_finite(const Array& array) {
   const std::span<const T> values = array.data<T>();
-  const auto at = std::ranges::find_if(values, [](T v) { return !std::isfinite(v); });
+  const auto at = std::ranges::find_if(values, [](T v) { return !std::isfinite(static_cast<double>(v)); });
   return at == values.end() ? std::nullopt : std::optional<int64_t>(at - values.begin());
 }
 
@@ -22,8 +22,10 @@ template <class T> std::optional<int64_t> first_non_finite(const Array& array) {
 void check_finite(const State& params, ErrorKind kind, const std::string& where) {
   for (const auto& [path, leaf] : params) {
     if (!leaf.value.concrete() || !is_floating(leaf.value.dtype())) continue;
-    const auto at =
-        leaf.value.dtype() == DType::f32 ? first_non_finite<float>(leaf.value) : first_non_finite<double>(leaf.value);
+    const DType dtype = leaf.value.dtype();
+    const auto at = dtype == DType::f32   ? first_non_finite<float>(leaf.value)
+                    : dtype == DType::f64 ? first_non_finite<double>(leaf.value)
+                                          : first_non_finite<bf16>(leaf.value);
     if (at)
       fail(kind, {.where = where, .message = fmt::format("'{}' is not finite at element {}", to_string(path), *at)});
   }

@@ -23,8 +23,12 @@ constexpr size_t max_name = 1024;
 constexpr size_t length_bytes = 8;
 constexpr JsonLimits header_limits{.bytes = max_header, .depth = 4, .values = size_t{1} << 21};
 
-constexpr std::array<std::pair<std::string_view, DType>, 5> dtypes{
-    {{"F32", DType::f32}, {"F64", DType::f64}, {"I32", DType::i32}, {"U32", DType::u32}, {"BOOL", DType::boolean}}};
+constexpr std::array<std::pair<std::string_view, DType>, 6> dtypes{{{"F32", DType::f32},
+                                                                    {"F64", DType::f64},
+                                                                    {"I32", DType::i32},
+                                                                    {"U32", DType::u32},
+                                                                    {"BOOL", DType::boolean},
+                                                                    {"BF16", DType::bf16}}};
 
 [[noreturn]] void refuse(const std::string& where, std::string message) {
   fail(ErrorKind::data, {.where = where, .message = std::move(message)});

@@ -81,5 +81,9 @@ template std::span<const bool> Array::data() const;
 template std::vector<bool> Array::to_vector() const;
 template bool Array::item() const;
 template Array array(std::span<const bool>, Shape);
+template std::span<const bf16> Array::data() const;
+template std::vector<bf16> Array::to_vector() const;
+template bf16 Array::item() const;
+template Array array(std::span<const bf16>, Shape);
 
 }  // namespace nnx

@@ -96,8 +96,9 @@ class LoopThread {
 
   void gather(const ProgramInput& in, const void* base, int64_t begin, int64_t n) {
     const auto r = static_cast<size_t>(in.reg);
-    if (p_.registers[r].size == 1) gather_block<uint8_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
-    else gather_block<uint32_t>(p_.space, in.walk, base, begin, n, pointers_[r]);
+    with_element(p_.registers[r].size, [&](auto element) {
+      gather_block<decltype(element)>(p_.space, in.walk, base, begin, n, pointers_[r]);
+    });
   }
 
   template <class Body> void for_each_outer(Body body) {
@@ -262,9 +263,9 @@ class LoopThread {
     const int64_t size = p_.registers[static_cast<size_t>(out.reg)].size;
     void* base = at(outputs_[o], output_at_[o], size);
     if (!out.walk.linear) {
-      if (size == 1) scatter<uint8_t>(p_.space, out.walk, from, begin, n, base);
-      else scatter<uint32_t>(p_.space, out.walk, from, begin, n, base);
-      return;
+      return with_element(size, [&](auto element) {
+        scatter<decltype(element)>(p_.space, out.walk, from, begin, n, base);
+      });
     }
     void* to = at(base, begin, size);
     if (to == from) return;

@@ -155,11 +155,11 @@ class ScriptWriter {
 
   void load(const ProgramInput& in) {
     if (place(in.reg).base == in.reg) return;
-    const DType kind = reg(in.reg).size == 1 ? DType::boolean : DType::f32;
+    const int64_t size = reg(in.reg).size;
+    const DType kind = size == 1 ? DType::boolean : size == 2 ? DType::bf16 : DType::f32;
     const Place from{in.reg, 0};
     if (reg(in.reg).level == Level::run) {
-      add(find_vector("copy_rows", kind, kind), vector_bytes / reg(in.reg).size, place(in.reg), {from}).call.step[0] =
-          0;
+      add(find_vector("copy_rows", kind, kind), vector_bytes / size, place(in.reg), {from}).call.step[0] = 0;
       return;
     }
     const size_t rank = p_.space.block.size();
@@ -171,9 +171,8 @@ class ScriptWriter {
       int64_t offset = 0, rest = piece;
       for (size_t d = leading.size(); d-- > 0; rest /= leading[d]) offset += rest % leading[d] * in.walk.block[d];
       Place to = place(in.reg);
-      to.offset += piece * r.rows * r.columns * reg(in.reg).size;
-      VectorCall& call =
-          add(find_vector("copy_rows", kind, kind), r.columns, to, {{in.reg, offset * reg(in.reg).size}}).call;
+      to.offset += piece * r.rows * r.columns * size;
+      VectorCall& call = add(find_vector("copy_rows", kind, kind), r.columns, to, {{in.reg, offset * size}}).call;
       call.step[0] = in.walk.block[rank - 1];
       call.rows = r.rows;
       call.row_step = rank > 1 ? in.walk.block[rank - 2] : 0;

@@ -10,6 +10,13 @@ namespace nnx::kernels {
 
 inline void* at(void* base, int64_t elements, int64_t size) { return static_cast<std::byte*>(base) + elements * size; }
 
+// Calls f with a value of the unsigned type of `size` bytes: moving an element needs no more.
+template <class F> void with_element(int64_t size, F f) {
+  if (size == 1) f(uint8_t{});
+  else if (size == 2) f(uint16_t{});
+  else f(uint32_t{});
+}
+
 // Calls visit(offset, position, count) for each run along the last dimension of block positions [begin, begin + n):
 // `offset` is where strides lead for the first of them, position counts from 0.
 template <class Visit>
@@ -83,11 +90,10 @@ void scatter(const LoopSpace& space, const Walk& walk, const void* from, int64_t
 }
 
 inline void broadcast_single(const void* value, int64_t size, void* to) {
-  if (size == 1) {
-    std::memset(to, *static_cast<const unsigned char*>(value), vector_bytes);
-  } else {
-    for (int i = 0; i < vector_bytes / 4; ++i) std::memcpy(static_cast<std::byte*>(to) + 4 * i, value, 4);
-  }
+  with_element(size, [&](auto element) {
+    std::memcpy(&element, value, sizeof element);
+    std::fill_n(static_cast<decltype(element)*>(to), vector_bytes / sizeof element, element);
+  });
 }
 
 inline int64_t aligned(int64_t bytes) { return (bytes + 63) / 64 * 64; }

@@ -87,6 +87,9 @@ void strided_copy(const StridedCopy& c, const void* from, void* to, int64_t begi
   if (c.element == 1) {
     copy_all(c, 0, static_cast<const uint8_t*>(from) + c.from_offset, static_cast<uint8_t*>(to) + c.to_offset, begin,
              end);
+  } else if (c.element == 2) {
+    copy_all(c, 0, static_cast<const uint16_t*>(from) + c.from_offset, static_cast<uint16_t*>(to) + c.to_offset, begin,
+             end);
   } else if (c.element == 4) {
     copy_all(c, 0, static_cast<const uint32_t*>(from) + c.from_offset, static_cast<uint32_t*>(to) + c.to_offset, begin,
              end);

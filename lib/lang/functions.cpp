@@ -35,9 +35,9 @@ class Given {
     refuse(i, "a text in quotes");
   }
   DType dtype(size_t i) const {
-    for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean})
+    for (const DType d : all_dtypes)
       if (text(i) == name_of(d)) return d;
-    refuse(i, "'f32', 'f64', 'i32', 'u32' or 'bool'");
+    refuse(i, "'f32', 'f64', 'i32', 'u32', 'bool' or 'bf16'");
   }
   // A tuple of integers, or one; none for no integers.
   std::vector<int64_t> integers(size_t i) const {

@@ -37,7 +37,7 @@ template <class T> std::string list_text(std::span<const T> values) {
   std::string text;
   for (const T v : values) {
     if (!text.empty()) text += ", ";
-    if constexpr (std::is_floating_point_v<T>) text += fmt::format("{:.4g}", v);
+    if constexpr (is_floating(dtype_of<T>)) text += fmt::format("{:.4g}", static_cast<double>(v));
     else text += fmt::format("{}", v);
   }
   return "[" + text + "]";
@@ -50,6 +50,7 @@ auto with_values(const Array& array, auto&& f) {
     case DType::i32: return f(array.data<int32_t>());
     case DType::u32: return f(array.data<uint32_t>());
     case DType::boolean: return f(array.data<bool>());
+    case DType::bf16: return f(array.data<bf16>());
   }
   fail(ErrorKind::internal, {.message = "an Array of an unknown dtype was summarised"});
 }

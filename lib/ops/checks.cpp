@@ -23,7 +23,7 @@ void expect_inputs(std::string_view op, std::span<const Type> in, size_t count) 
 
 void expect_floating(std::string_view op, std::span<const Type> in) {
   for (const Type& t : in)
-    if (!is_floating(t.dtype) || t.dtype != in[0].dtype) fail_types(op, "f32 or f64, the same for all", in);
+    if ((t.dtype != DType::f32 && t.dtype != DType::f64) || t.dtype != in[0].dtype) fail_types(op, "f32 or f64, the same for all", in);
 }
 
 void expect_axis(std::string_view op, int axis, std::span<const Type> in) {

@@ -7,7 +7,9 @@
 #include "ops/attrs.h"
 #include "ops/families.h"
 #include "ops/checks.h"
+#include "ops/elementwise.h"
 #include "ops/shape.h"
+#include "ops/signature.h"
 
 namespace nnx {
 namespace {
@@ -39,7 +41,9 @@ bool sizes_match(const Shape& lhs, const std::vector<int>& lhs_axes, const Shape
 std::vector<Type> infer_dot(std::span<const Type> in, const Attrs& attrs) {
   const auto& a = attrs.as<DotAttrs>();
   expect_inputs("dot_general", in, 2);
-  expect_floating("dot_general", in);
+  const bool narrow = in[0].dtype == DType::bf16 && in[1].dtype == DType::bf16;
+  if (!narrow && (!dtypes::floats.contains(in[0].dtype) || in[0].dtype != in[1].dtype))
+    fail_types("dot_general", "f32, f64 or bf16, the same for both", in);
   const Shape &lhs = in[0].shape, &rhs = in[1].shape;
   if (!axes_fit(in[0], a.lhs_contract, a.lhs_batch) || !axes_fit(in[1], a.rhs_contract, a.rhs_batch) ||
       !sizes_match(lhs, a.lhs_contract, rhs, a.rhs_contract) || !sizes_match(lhs, a.lhs_batch, rhs, a.rhs_batch))
@@ -52,7 +56,7 @@ std::vector<Type> infer_dot(std::span<const Type> in, const Attrs& attrs) {
   for (const int i : a.lhs_batch) dims.push_back(lhs[i]);
   for (const int i : free_axes(lhs.rank(), a.lhs_contract, a.lhs_batch)) dims.push_back(lhs[i]);
   for (const int i : free_axes(rhs.rank(), a.rhs_contract, a.rhs_batch)) dims.push_back(rhs[i]);
-  return {{in[0].dtype, Shape(dims)}};
+  return {{narrow ? DType::f32 : in[0].dtype, Shape(dims)}};
 }
 
 // dot_general(x, y, dims), where `labels_x` and `labels_y` say which dimension of the wanted result each free dimension
@@ -79,7 +83,8 @@ struct Side {
   int first = 0;
 };
 
-// The cotangent of one operand: ct contracted with the other operand over the other's free dimensions.
+// The cotangent of one operand: ct contracted with the other operand over the other's free dimensions. It has the type of
+// the operands: where they are bf16, so is what it is contracted from.
 Array operand_cotangent(const Array& ct, const Side& mine, const Array& other, const Side& others) {
   const DotDims dims{.lhs_contract = shifted(first_axes(static_cast<int>(others.free.size())), others.first),
                      .rhs_contract = others.free,
@@ -91,7 +96,8 @@ Array operand_cotangent(const Array& ct, const Side& mine, const Array& other, c
     const auto pair = std::ranges::find(others.contract, axis) - others.contract.begin();
     contracted.push_back(mine.contract[static_cast<size_t>(pair)]);
   }
-  return dot_into(ct, other, dims, mine.batch, mine.free, contracted);
+  const DType dtype = other.dtype();
+  return cast(dot_into(cast(ct, dtype), other, dims, mine.batch, mine.free, contracted), dtype);
 }
 
 Arrays vjp_dot(const VjpArgs& args) {

@@ -16,7 +16,8 @@ namespace {
 bool holds(DType dtype, double value) {
   switch (dtype) {
     case DType::f32:
-    case DType::f64: return true;
+    case DType::f64:
+    case DType::bf16: return true;
     case DType::i32:
       return value == std::trunc(value) && value >= std::numeric_limits<int32_t>::min() &&
              value <= std::numeric_limits<int32_t>::max();

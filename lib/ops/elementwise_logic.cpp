@@ -64,7 +64,7 @@ constexpr OpDef select_op{.name = "select", .family = elementwise, .infer = infe
 
 constexpr OpDef cast_op{.name = "cast", .family = elementwise,
                         .infer = [](std::span<const Type> in, const Attrs& attrs) {
-                          expect_same_types("cast", dtypes::any, 1, in);
+                          expect_same_types("cast", dtypes::stored, 1, in);
                           return std::vector<Type>{{attrs.as<CastAttrs>().dtype, in[0].shape}};
                         },
                         .vjp = [](const VjpArgs& v) {
@@ -84,7 +84,7 @@ constexpr OpDef bitcast_op{.name = "bitcast", .family = elementwise,
                            .differentiable = false};
 
 constexpr OpDef stop_gradient_op{.name = "stop_gradient", .family = elementwise,
-                                 .infer = same_type<"stop_gradient", dtypes::any>,
+                                 .infer = same_type<"stop_gradient", dtypes::stored>,
                                  .batch = batch_as_elementwise, .differentiable = false};
 
 }  // namespace

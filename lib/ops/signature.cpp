@@ -8,7 +8,7 @@ void expect_dtype(std::string_view op, DTypeSet allowed, const Type& type) {
   if (allowed.contains(type.dtype)) return;
   std::string expected;
   unsigned left = allowed.bits;
-  for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean}) {
+  for (const DType d : all_dtypes) {
     if (!allowed.contains(d)) continue;
     left &= ~DTypeSet{d}.bits;
     expected += (expected.empty() ? "" : left == 0 ? " or " : ", ") + std::string(name_of(d));

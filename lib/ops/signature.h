@@ -30,6 +30,7 @@ inline constexpr DTypeSet bit_patterns{DType::i32, DType::u32, DType::boolean};
 inline constexpr DTypeSet words{DType::f32, DType::i32, DType::u32};   // of 32 bits
 inline constexpr DTypeSet booleans{DType::boolean};
 inline constexpr DTypeSet any{DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean};
+inline constexpr DTypeSet stored{DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean, DType::bf16};
 }  // namespace dtypes
 
 // An op's name as a template argument, so that one infer rule serves many ops and still says which one failed.

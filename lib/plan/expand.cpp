@@ -20,7 +20,10 @@ bool needs_expansion(const Graph& graph, const Node& node) {
         .message = fmt::format("no kernel and no expansion for {} -> {}", node.op->name, node.types[0].to_string())});
 }
 
-Array finite_check(const Array& value) { return is_floating(value.dtype()) ? all(is_finite(value)) : Array(); }
+Array finite_check(const Array& value) {
+  if (!is_floating(value.dtype())) return {};
+  return all(is_finite(value.dtype() == DType::bf16 ? cast(value, DType::f32) : value));
+}
 
 }  // namespace
 

@@ -23,6 +23,7 @@ Array filled(const Type& type, double value) {
     case DType::i32: fill(int32_t{0}); break;
     case DType::u32: fill(uint32_t{0}); break;
     case DType::boolean: std::fill_n(buffer->as<bool>(), type.size(), value != 0); break;
+    case DType::bf16: std::fill_n(buffer->as<bf16>(), type.size(), bf16(static_cast<float>(value))); break;
   }
   return Array(type, buffer);
 }

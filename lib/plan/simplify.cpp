@@ -22,6 +22,7 @@ double read_scalar(DType dtype, const void* data) {
     case DType::i32: return *static_cast<const int32_t*>(data);
     case DType::u32: return *static_cast<const uint32_t*>(data);
     case DType::boolean: return *static_cast<const bool*>(data) ? 1 : 0;
+    case DType::bf16: return double{float{*static_cast<const bf16*>(data)}};
   }
   return 0;
 }
@@ -33,6 +34,7 @@ void write_scalar(DType dtype, double value, void* data) {
     case DType::i32: *static_cast<int32_t*>(data) = static_cast<int32_t>(value); break;
     case DType::u32: *static_cast<uint32_t*>(data) = static_cast<uint32_t>(value); break;
     case DType::boolean: *static_cast<bool*>(data) = value != 0; break;
+    case DType::bf16: *static_cast<bf16*>(data) = bf16(static_cast<float>(value)); break;
   }
 }
 

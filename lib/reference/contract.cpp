@@ -1,5 +1,6 @@
 // The reference kernel of dot_general: one sum of products an element, in double.
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 #include "ops/attrs.h"
@@ -41,7 +42,7 @@ Group free_group(const Shape& shape, const std::vector<int>& contract, const std
   return {shape, axes};
 }
 
-template <class T>
+template <class T, class Result>
 void dot_typed(const Call& call) {
   const auto& a = call.attrs.as<DotAttrs>();
   const Shape &l = call.in_types[0].shape, &r = call.in_types[1].shape;
@@ -51,19 +52,23 @@ void dot_typed(const Call& call) {
   const std::vector<int64_t> columns = free_group(r, a.rhs_contract, a.rhs_batch).offsets();
   const T* lhs = input<T>(call, 0);
   const T* rhs = input<T>(call, 1);
-  T* out = output<T>(call, 0);
+  Result* out = output<Result>(call, 0);
   for (size_t b = 0; b < lhs_batch.size(); ++b)
     for (const int64_t row : rows)
       for (const int64_t column : columns) {
         double sum = 0;
         for (size_t k = 0; k < lhs_sum.size(); ++k)
-          sum += double{lhs[lhs_batch[b] + row + lhs_sum[k]]} * double{rhs[rhs_batch[b] + column + rhs_sum[k]]};
-        *out++ = static_cast<T>(sum);
+          sum += static_cast<double>(lhs[lhs_batch[b] + row + lhs_sum[k]]) *
+                 static_cast<double>(rhs[rhs_batch[b] + column + rhs_sum[k]]);
+        *out++ = static_cast<Result>(sum);
       }
 }
 
 void dot_general(const Call& call) {
-  by_dtype<float, double>(call.in_types[0].dtype, [&](auto zero) { dot_typed<decltype(zero)>(call); });
+  by_dtype<float, double, bf16>(call.in_types[0].dtype, [&](auto zero) {
+    using T = decltype(zero);
+    dot_typed<T, std::conditional_t<std::is_same_v<T, bf16>, float, T>>(call);
+  });
 }
 
 }  // namespace

@@ -131,7 +131,9 @@ double inverse_erf(double x) {
 // Value conversion that is defined everywhere: floats truncate and saturate to integers, NaN gives 0.
 template <class To, class From>
 To converted(From x) {
-  if constexpr (std::is_same_v<To, bool>) return x != From{};
+  if constexpr (std::is_same_v<From, bf16>) return converted<To>(float{x});
+  else if constexpr (std::is_same_v<To, bf16>) return bf16(static_cast<float>(x));
+  else if constexpr (std::is_same_v<To, bool>) return x != From{};
   else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
     if (std::isnan(x)) return 0;
     constexpr double low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
@@ -140,8 +142,8 @@ To converted(From x) {
 }
 
 void cast(const Call& call) {
-  by_dtype<float, double, int32_t, uint32_t, bool>(call.out_types[0].dtype, [&](auto to) {
-    unary<[](auto x) { return converted<decltype(to)>(x); }, float, double, int32_t, uint32_t, bool>(call);
+  by_dtype<float, double, int32_t, uint32_t, bool, bf16>(call.out_types[0].dtype, [&](auto to) {
+    unary<[](auto x) { return converted<decltype(to)>(x); }, float, double, int32_t, uint32_t, bool, bf16>(call);
   });
 }
 

@@ -14,6 +14,7 @@ template <class F>
 void by_size(DType dtype, F&& f) {
   switch (size_of(dtype)) {
     case 1: return f(uint8_t{});
+    case 2: return f(uint16_t{});
     case 4: return f(uint32_t{});
     default: return f(uint64_t{});
   }
@@ -31,12 +32,14 @@ void copy_strided(const Call& call, int64_t offset, const std::vector<int64_t>& 
 
 void fill(const Call& call) {
   const double value = call.attrs.as<FillAttrs>().value;
-  by_dtype<float, double, int32_t, uint32_t, bool>(call.out_types[0].dtype, [&](auto zero) {
+  by_dtype<float, double, int32_t, uint32_t, bool, bf16>(call.out_types[0].dtype, [&](auto zero) {
     using T = decltype(zero);
     // through int64: an integer that does not fit wraps, as every integer op does
     T* out = output<T>(call, 0);
     if constexpr (std::integral<T> && !std::same_as<T, bool>)
       std::fill_n(out, call.out_types[0].size(), static_cast<T>(static_cast<int64_t>(value)));
+    else if constexpr (std::same_as<T, bf16>)
+      std::fill_n(out, call.out_types[0].size(), bf16(static_cast<float>(value)));
     else
       std::fill_n(out, call.out_types[0].size(), static_cast<T>(value));
   });

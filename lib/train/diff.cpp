@@ -83,6 +83,7 @@ Distance distance(const Array& x, const Array& y) {
     case DType::i32: return distance_of(x.data<int32_t>(), y.data<int32_t>());
     case DType::u32: return distance_of(x.data<uint32_t>(), y.data<uint32_t>());
     case DType::boolean: return distance_of(x.data<bool>(), y.data<bool>());
+    case DType::bf16: return distance_of(x.data<bf16>(), y.data<bf16>());
   }
   fail(ErrorKind::internal, {.message = "Arrays of an unknown dtype were compared"});
 }

@@ -83,7 +83,9 @@ class Cotangents {
 
   void add(Value v, const Array& ct) {
     Array& sum = of_node_[v.node][v.out];
-    sum = sum.defined() ? nnx::add(sum, ct) : ct;
+    if (sum.defined() && ct.dtype() == DType::bf16)  // summed in f32
+      sum = cast(nnx::add(cast(sum, DType::f32), cast(ct, DType::f32)), DType::bf16);
+    else sum = sum.defined() ? nnx::add(sum, ct) : ct;
   }
   const Array& at(Value v) const { return of_node_[v.node][v.out]; }
 

@@ -23,17 +23,19 @@ TEST_CASE("buffers are aligned, counted and as large as asked") {
 TEST_CASE("an impossible allocation is an error") { CHECK_THROWS_AS(Buffer::allocate(size_t{1} << 62), Error); }
 
 TEST_CASE("dtypes have names and sizes") {
-  for (const DType d : {DType::f32, DType::f64, DType::i32, DType::u32, DType::boolean})
+  for (const DType d : all_dtypes)
     CHECK(dtype_from_name(name_of(d)) == d);
   CHECK(size_of(DType::f64) == 8);
   CHECK(size_of(DType::u32) == 4);
   CHECK(size_of(DType::boolean) == 1);
+  CHECK(size_of(DType::bf16) == 2);
   CHECK(name_of(dtype_of<bool>) == "bool");
   CHECK(is_floating(DType::f64));
+  CHECK(is_floating(DType::bf16));
   CHECK(!is_floating(DType::i32));
   CHECK(is_integer(DType::u32));
   CHECK(!is_integer(DType::boolean));
-  CHECK_THROWS_WITH_AS(dtype_from_name("f16"), "dtype: expected f32, f64, i32, u32 or bool, got 'f16'", Error);
+  CHECK_THROWS_WITH_AS(dtype_from_name("f16"), "dtype: expected f32, f64, i32, u32, bool or bf16, got 'f16'", Error);
 }
 
 }  // namespace nnx::test

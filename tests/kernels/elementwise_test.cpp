@@ -26,6 +26,7 @@ BufferRef special_values(DType dtype, uint32_t seed) {
       b->as<float>()[i] =
           bits % 3 == 0 ? floats[bits / 3 % std::size(floats)] : static_cast<float>(bits / 4294967296.0 * 8 - 4);
     else if (dtype == DType::boolean) b->as<uint8_t>()[i] = bits & 1;
+    else if (dtype == DType::bf16) b->as<uint16_t>()[i] = static_cast<uint16_t>(bits >> 16);
     else b->as<uint32_t>()[i] = bits % 3 == 0 ? words[bits / 3 % std::size(words)] : bits % 5 == 0 ? bits : bits % 50;
   }
   return b;
@@ -38,6 +39,7 @@ int64_t differences(DType dtype, const Buffer& got, const Buffer& expected, doub
     if (dtype == DType::f32)
       count += !(ulps(got.as<float>()[i], static_cast<double>(expected.as<float>()[i])) <= limit);
     else if (dtype == DType::boolean) count += got.as<uint8_t>()[i] != expected.as<uint8_t>()[i];
+    else if (dtype == DType::bf16) count += got.as<uint16_t>()[i] != expected.as<uint16_t>()[i];
     else count += got.as<uint32_t>()[i] != expected.as<uint32_t>()[i];
   }
   return count;
@@ -90,7 +92,7 @@ TEST_CASE("every elementwise op agrees with the reference") {
   check("bitwise_not", 1, {i, u, b});
   check("shift_left", 2, {i, u});
   check("shift_right_logical", 2, {u});
-  check("stop_gradient", 1, {i, u, b});
+  check("stop_gradient", 1, {i, u, b, DType::bf16});
   check_elementwise(*find_op("is_finite"), {}, {f}, b, 0);
   for (const char* name : {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}) {
     for (const DType t : {f, i, u}) check_elementwise(*find_op(name), {}, {t, t}, b, 0);
@@ -100,6 +102,8 @@ TEST_CASE("every elementwise op agrees with the reference") {
     check_elementwise(*find_op("select"), {}, {b, t, t}, t, 0);
     for (const DType to : {f, i, u, b}) check_elementwise(*find_op("cast"), CastAttrs{to}, {t}, to, 0);
   }
+  check_elementwise(*find_op("cast"), CastAttrs{DType::bf16}, {f}, DType::bf16, 0);
+  check_elementwise(*find_op("cast"), CastAttrs{f}, {DType::bf16}, f, 0);
   for (const DType t : {f, i, u}) {
     for (const DType to : {f, i, u}) check_elementwise(*find_op("bitcast"), CastAttrs{to}, {t}, to, 0);
   }

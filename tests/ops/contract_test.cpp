@@ -33,6 +33,31 @@ TEST_CASE_FIXTURE(WithReference, "dot_general: batch, then what is left of lhs, 
   CHECK(dot_general(zeros({2, 3}), zeros({3, 1}), {{-1}, {-2}}).dtype() == DType::f32);
 }
 
+Array narrow(const Array& x) { return cast(x, DType::bf16); }
+Array rounded(const Array& x) { return cast(narrow(x), DType::f32); }
+
+TEST_CASE_FIXTURE(WithReference, "a product of bf16 is the f32 product of the rounded numbers, and so are its gradients") {
+  const Array a = make_array({{DType::f32, {5, 7}}}, 1), b = make_array({{DType::f32, {7, 3}}}, 2);
+  const Array c = matmul(narrow(a), narrow(b));
+  REQUIRE(c.type() == Type{DType::f32, {5, 3}});
+  CHECK(difference(c, matmul(rounded(a), rounded(b)), 1e-7) == "");
+  CHECK(difference(c, matmul(a, b), 1e-4) != "");
+
+  // Rounded are the operands, the cotangents that are contracted, and what comes out for a bf16 operand.
+  const Function square_sum = [](std::span<const Array> in) { return square(matmul(narrow(in[0]), narrow(in[1]))); };
+  const Arrays got = gradients(square_sum, {a, b});
+  const Array ct = rounded(2.0 * c);
+  CHECK(difference(got[0], rounded(matmul(ct, transpose(rounded(b)))), 1e-7) == "");
+  CHECK(difference(got[1], rounded(matmul(transpose(rounded(a)), ct)), 1e-7) == "");
+
+  // A value that is read twice has the sum of both, in f32.
+  const Array twice = gradient([&](const Array& x) { return matmul(narrow(x), narrow(b)) + matmul(narrow(x), narrow(b)) * 2.0; }, a);
+  CHECK(twice.dtype() == DType::f32);
+  CHECK(error_of([&] { matmul(narrow(a), b); }) ==
+        "dot_general: expected f32, f64 or bf16, the same for both, got bf16[5,7] and f32[7,3]");
+  CHECK(error_of([&] { narrow(a) + narrow(a); }) == "add: expected f32, f64, i32 or u32, got bf16[5,7]");
+}
+
 TEST_CASE_FIXTURE(WithReference, "the cotangents of a matmul need no transpose") {
   const Function f = [](std::span<const Array> in) { return matmul(in[0], in[1]); };
   const Array x = some({4, 3}, 1), w = some({3, 2}, 2);
@@ -129,7 +154,7 @@ TEST_CASE_FIXTURE(WithReference, "errors of contractions") {
   CHECK_THROWS_WITH_AS(matmul(zeros({2, 2, 3}), zeros({4, 3, 5})),
                        "matmul: expected leading dimensions that broadcast, got f32[2,2,3] and f32[4,3,5]", Error);
   CHECK_THROWS_WITH_AS(matmul(a, zeros({3, 2}, DType::f64)),
-                       "dot_general: expected f32 or f64, the same for all, got f32[2,3] and f64[3,2]", Error);
+                       "dot_general: expected f32, f64 or bf16, the same for both, got f32[2,3] and f64[3,2]", Error);
   CHECK_THROWS_WITH_AS(dot_general(a, b, {{1}, {0}, {}, {}}),
                        "dot_general: expected equal sizes in contracted dimensions [1] and [0] and batch dimensions [] "
                        "and [], got f32[2,3] and f32[4,5]",

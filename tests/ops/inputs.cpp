@@ -61,6 +61,7 @@ Array make_array(const Input& input, uint64_t seed, size_t position) {
     case DType::i32: fill_integers(buffer->as<int32_t>(), n, input, draw(seed, position)); break;
     case DType::u32: fill_integers(buffer->as<uint32_t>(), n, input, draw(seed, position)); break;
     case DType::boolean: fill_integers(buffer->as<bool>(), n, input, draw(seed, position)); break;
+    case DType::bf16: fill_reals(buffer->as<bf16>(), n, input, seed, position); break;
   }
   return Array(input.type, buffer);
 }
@@ -78,6 +79,7 @@ std::vector<double> to_doubles(const Array& a) {
     case DType::i32: return widened<int32_t>(a);
     case DType::u32: return widened<uint32_t>(a);
     case DType::boolean: return widened<bool>(a);
+    case DType::bf16: return widened<bf16>(a);
   }
   return {};
 }

@@ -102,6 +102,15 @@ template <class A, class R, class Op> constexpr VectorEntry convert(const char* 
   return {name, from, to, [](VF c) { map1<R, A>(c, Op{}); }};
 }
 
+// The upper half of a float, to the nearest, ties to even; a NaN stays one.
+using H = Vec<uint16_t>;
+inline H to_bf16(F x) {
+  const U word = (U)x;
+  const U rounded = word + 0x7fffu + ((word >> 16) & 1u);
+  return __builtin_convertvector((x == x ? rounded : word | 0x400000u) >> 16, H);
+}
+inline F from_bf16(H x) { return (F)(__builtin_convertvector(x, U) << 16); }
+
 // Truncation, saturating; NaN is 0 (as XLA converts).
 inline I float_to_int(F x) {
   const I inside = abs(x) < 2147483648.0f;
@@ -475,11 +484,14 @@ constexpr VectorEntry vector_entries[] = {
     unary<uint32_t>("stop_gradient", same_op),
     as_i32(unary<uint32_t>("stop_gradient", same_op)),
     {"stop_gradient", DType::boolean, DType::boolean, [](VF c) { map1<uint8_t, uint8_t>(c, same_op); }},
+    {"stop_gradient", DType::bf16, DType::bf16, [](VF c) { map1<uint16_t, uint16_t>(c, same_op); }},
 
     convert<float, float>("cast", DType::f32, DType::f32, same_op),
     convert<float, int32_t>("cast", DType::f32, DType::i32, [](F x) { return float_to_int(x); }),
     convert<float, uint32_t>("cast", DType::f32, DType::u32, [](F x) { return float_to_uint(x); }),
     convert<float, uint8_t>("cast", DType::f32, DType::boolean, nonzero_op),
+    convert<float, uint16_t>("cast", DType::f32, DType::bf16, [](F x) { return to_bf16(x); }),
+    convert<uint16_t, float>("cast", DType::bf16, DType::f32, [](H x) { return from_bf16(x); }),
     convert<int32_t, float>("cast", DType::i32, DType::f32, [](I x) { return to_float(x); }),
     convert<uint32_t, uint32_t>("cast", DType::i32, DType::i32, same_op),
     convert<uint32_t, uint32_t>("cast", DType::i32, DType::u32, same_op),
@@ -522,6 +534,7 @@ constexpr VectorEntry vector_entries[] = {
 
     {"copy_rows", DType::f32, DType::f32, copy_rows<uint32_t>},  // of whatever has four bytes
     {"copy_rows", DType::boolean, DType::boolean, copy_rows<uint8_t>},
+    {"copy_rows", DType::bf16, DType::bf16, copy_rows<uint16_t>},
     {"row_sums", DType::f32, DType::f32, row_sums},
     {"column_sums", DType::f32, DType::f32, column_sums},
     {"tile_sum", DType::f32, DType::f32, tile_sum_f32},
