@@ -41,6 +41,8 @@ void set_max_threads(int threads);  // throws ErrorKind::config below 1
 
 // The instruction set our own kernels were chosen for: "avx512", "avx2" or "baseline"; NNX_ISA lowers it.
 std::string isa_name();
+// Whether products of bf16 run in bf16: the processor has AVX512_BF16, and NNX_ISA does not lower it.
+bool has_bf16();
 // oneDNN's version and effective instruction set, for manifests: "oneDNN 2.6.3 avx512_core_bf16".
 std::string library_name();
 

@@ -27,7 +27,8 @@ double flops_of(const MatmulSpec& s) {
 double bytes_of(const MatmulSpec& s) {
   const double b = static_cast<double>(s.batch), m = static_cast<double>(s.m), n = static_cast<double>(s.n),
                k = static_cast<double>(s.k);
-  return 4 * (b * m * k + b * k * n + b * m * n * (s.residual ? 2 : 1) + (s.bias ? n : 0));
+  return static_cast<double>(size_of(s.operands)) * (b * m * k + b * k * n) +
+         4 * (b * m * n * (s.residual ? 2 : 1) + (s.bias ? n : 0));
 }
 
 void transpose_into(const float* from, int64_t row_stride, int64_t col_stride, float* to, int64_t rows, int64_t cols) {
@@ -131,7 +132,7 @@ std::array<int64_t, 16> key_of(const MatmulSpec& s, int threads) {
           s.out.batch_stride,
           s.out.row_stride,
           s.out.col_stride,
-          s.bias * 2 + s.residual,
+          static_cast<int64_t>(s.operands) * 4 + s.bias * 2 + s.residual,
           static_cast<int64_t>(s.activation),
           threads};
 }
@@ -230,9 +231,9 @@ class DnnlMatmul final : public Kernel {
 
 KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
-  if (flops_of(spec) < small_flops || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0) {
-    return std::make_unique<SmallMatmul>(spec);
-  }
+  const bool small = flops_of(spec) < small_flops || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
+  if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);
+  if (small) return std::make_unique<SmallMatmul>(spec);
   return std::make_unique<DnnlMatmul>(spec, std::max(1, threads));
 }
 

@@ -11,10 +11,11 @@ using dnnl::memory;
 constexpr auto f32 = memory::data_type::f32;
 
 // Rank 2 without a batch: plain kernels are chosen more readily than for rank 3.
-memory::desc operand(const MatmulSpec& spec, const MatmulSpec::Operand& o, int64_t rows, int64_t cols) {
-  if (spec.batch == 1) return {{rows, cols}, f32, {o.row_stride, o.col_stride}};
+memory::desc operand(const MatmulSpec& spec, const MatmulSpec::Operand& o, int64_t rows, int64_t cols,
+                     memory::data_type type) {
+  if (spec.batch == 1) return {{rows, cols}, type, {o.row_stride, o.col_stride}};
   return {{o.batch_stride == 0 ? 1 : spec.batch, rows, cols},
-          f32,
+          type,
           {o.batch_stride == 0 ? rows * cols : o.batch_stride, o.row_stride, o.col_stride}};
 }
 
@@ -62,8 +63,10 @@ dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& spec) {
   dnnl::primitive_attr attr;
   attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
   attr.set_fpmath_mode(dnnl::fpmath_mode::strict);
-  const memory::desc lhs = operand(spec, spec.lhs, spec.m, spec.k), rhs = operand(spec, spec.rhs, spec.k, spec.n);
-  const memory::desc out = operand(spec, spec.out, spec.m, spec.n);
+  const memory::data_type type = spec.operands == DType::bf16 ? memory::data_type::bf16 : f32;
+  const memory::desc lhs = operand(spec, spec.lhs, spec.m, spec.k, type);
+  const memory::desc rhs = operand(spec, spec.rhs, spec.k, spec.n, type);
+  const memory::desc out = operand(spec, spec.out, spec.m, spec.n, f32);
   dnnl::post_ops ops;
   append_activation(ops, spec.activation);
   if (spec.residual) ops.append_binary(dnnl::algorithm::binary_add, out);
@@ -79,6 +82,15 @@ dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& spec) {
 }
 
 }  // namespace onednn
+
+bool has_bf16() {
+  static const bool has = [] {
+    const auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
+    const bool lowered = isa_name() != "avx512";
+    return !lowered && (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
+  }();
+  return has;
+}
 
 std::string library_name() {
   const auto* v = dnnl::version();

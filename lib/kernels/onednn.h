@@ -11,7 +11,7 @@ namespace nnx::kernels::onednn {
 const dnnl::engine& engine();
 dnnl::stream& stream();  // one a thread
 
-// The matmul of a spec with user scratchpad, f32 throughout. Create it under the thread count it will run with.
+// The matmul of a spec with user scratchpad. Create it under the thread count it will run with.
 dnnl::matmul::primitive_desc matmul_desc(const MatmulSpec& spec);
 
 }  // namespace nnx::kernels::onednn

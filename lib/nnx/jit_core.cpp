@@ -35,7 +35,7 @@ struct JitCore::Entry {
   std::vector<BufferRef*> inputs;
   std::vector<BufferRef> outputs;
 
-  void trace(const LiftedCall& call);
+  void trace(const LiftedCall& call, const PlanOptions& options);
   void execute();
   void deliver(const LiftedCall& call, bool replay);
 
@@ -45,7 +45,7 @@ struct JitCore::Entry {
   Flattened before_;                               // of that call: keeps what the function dropped until it has run
 };
 
-JitCore::JitCore() = default;
+JitCore::JitCore(const PlanOptions& options) : options_(options) {}
 JitCore::~JitCore() = default;
 size_t JitCore::entries() const { return entries_.size(); }
 const Plan* JitCore::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
@@ -106,7 +106,7 @@ void JitCore::run(const LiftedCall& call) {
       return entry->deliver(call, true);
     }
   auto entry = std::make_unique<Entry>();
-  entry->trace(call);
+  entry->trace(call, options_);
   reason_ = last_ ? compile_reason(last_->arguments, entry->arguments) : "the first call";
   entries_.push_back(std::move(entry));
   last_ = entries_.back().get();
@@ -114,7 +114,7 @@ void JitCore::run(const LiftedCall& call) {
   entries_.back()->deliver(call, false);
 }
 
-void JitCore::Entry::trace(const LiftedCall& call) {
+void JitCore::Entry::trace(const LiftedCall& call, const PlanOptions& options) {
   arguments = Signature::record(call.arguments, leaves);
   before_ = flatten(call.arguments);
   TraceScope scope;
@@ -162,7 +162,7 @@ void JitCore::Entry::trace(const LiftedCall& call) {
     check(capture.live != nullptr, "a compiled function captured an Array of an outer trace");
     live.push_back(std::static_pointer_cast<Cell>(capture.live));
   }
-  plan = Plan::compile(traced.graph, aliases);
+  plan = Plan::compile(traced.graph, aliases, options);
 
   for (size_t i = 0; i < leaves.numbers.size(); ++i) numbers.push_back(Buffer::allocate(sizeof(float)));
   inputs.resize(traced.graph.inputs.size());

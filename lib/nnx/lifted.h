@@ -23,7 +23,7 @@ namespace nnx {
 template <class F>
 class Jit {
  public:
-  explicit Jit(F f) : f_(std::move(f)), core_(std::make_shared<detail::JitCore>()) {}
+  Jit(F f, const PlanOptions& options) : f_(std::move(f)), core_(std::make_shared<detail::JitCore>(options)) {}
 
   template <class... A>
   auto operator()(A... arguments) const {
@@ -42,8 +42,9 @@ class Jit {
   std::shared_ptr<detail::JitCore> core_;
 };
 
+//   jit(f, {.precision = Precision::bf16_mixed})      large products of bf16 operands, summed in f32
 template <class F>
-Jit<F> jit(F f) { return Jit<F>(std::move(f)); }
+Jit<F> jit(F f, const PlanOptions& options = {}) { return Jit<F>(std::move(f), options); }
 
 namespace detail {
 // The gradient of an argument: a State of a Module or State, an Array of an Array.

@@ -58,7 +58,7 @@ auto lift(const F& f, std::tuple<A...>& values, const Run& run) {
 
 class JitCore {
  public:
-  JitCore();
+  explicit JitCore(const PlanOptions& options);
   ~JitCore();
   void run(const LiftedCall& call);
   size_t entries() const;                      // compiled variants
@@ -67,6 +67,7 @@ class JitCore {
 
  private:
   struct Entry;
+  PlanOptions options_;
   std::vector<std::unique_ptr<Entry>> entries_;
   const Entry* last_ = nullptr;
   std::string reason_;                         // of the last compilation

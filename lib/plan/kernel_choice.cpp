@@ -148,6 +148,7 @@ kernels::MatmulSpec matmul_spec(const Graph& graph, const Node& node, const View
   spec.lhs = *left;
   spec.rhs = *right;
   spec.out = {spec.m * spec.n, spec.n, 1};
+  spec.operands = graph.type(node.inputs[0]).dtype;
   return spec;
 }
 

@@ -18,7 +18,7 @@ bool is_reduction(const OpDef& op, std::span<const Type> in);
 // Whether anything below an expansion runs these types: a fused loop, a fast kernel or a reference kernel.
 bool has_native_kernel(const OpDef& op, const Attrs& attrs, std::span<const Type> in, std::span<const Type> out);
 
-// A dot_general in f32 that is not empty is one batched matrix product [batch, m, k] x [batch, k, n].
+// A dot_general to f32, of f32 or bf16, that is not empty is one batched matrix product [batch, m, k] x [batch, k, n].
 bool is_matmul(const Graph& graph, const Node& node);
 // How the product walks each operand, or none when it cannot (layout() then transposes and copies the operand).
 std::optional<kernels::MatmulSpec::Operand> matmul_lhs(const DotAttrs& dims, const Shape& shape, const View& view);

@@ -1,6 +1,7 @@
 // The passes from a Graph to a Plan: pure functions, one file each, in the order in which compile() applies them.
 //
 //   Graph g = simplify(trim(expand(linearize(graph))));
+//   if (options.precision == Precision::bf16_mixed) g = narrow_products(g);
 //   Bound bound = bind(layout(g), aliases, options.alias);
 //   Schedule steps = schedule(bound, fuse(bound, options.fuse));
 //
@@ -30,6 +31,9 @@ Graph trim(const Graph& graph);
 
 // ---- simplify.cpp: constants folded, identities removed; every rewrite keeps each result bit for bit.
 Graph simplify(const Graph& graph);
+
+// ---- precision.cpp: large f32 products with both operands cast to bf16. Sums of products, and all else, stay f32.
+Graph narrow_products(const Graph& graph);
 
 // ---- layout.cpp: copies inserted where an operand's View does not fit what will read it.
 Graph layout(const Graph& graph);

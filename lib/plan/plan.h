@@ -29,10 +29,14 @@ struct Alias {
   int input = 0;  // of equal type
 };
 
+// What large products are computed in (precision.cpp): f32, or bf16 operands whose products are summed in f32.
+enum class Precision : uint8_t { f32, bf16_mixed };
+
 struct PlanOptions {
   int threads = 0;    // 0: kernels::max_threads()
   bool fuse = true;   // off: one kernel an op, for tests
   bool alias = true;  // off: aliased outputs are computed aside and copied, for tests
+  Precision precision = Precision::f32;
 };
 
 struct PlanReport;

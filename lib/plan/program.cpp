@@ -167,8 +167,9 @@ void add_totals(Program& program, const Graph& graph) {
 std::shared_ptr<Program> Program::compile(const Graph& graph, const std::vector<Alias>& aliases, Outputs outputs,
                                           Bodies& bodies) {
   const PlanOptions& options = bodies.options();
-  const Bound bound = nnx::plan::bind(layout(simplify(trim(expand(linearize(graph))))), aliases, options.alias,
-                                      outputs == Outputs::shared);
+  Graph prepared = simplify(trim(expand(linearize(graph))));
+  if (options.precision == Precision::bf16_mixed) prepared = narrow_products(prepared);
+  const Bound bound = nnx::plan::bind(layout(prepared), aliases, options.alias, outputs == Outputs::shared);
   const Schedule order = schedule(bound, fuse(bound, options.fuse));
   std::vector<Step> steps;
   for (const Group& group : order.groups) steps.push_back(make_step(bound, group, bodies));

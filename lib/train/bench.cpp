@@ -23,7 +23,9 @@ double quantile(const std::vector<double>& sorted, double share) {
 
 class Bench {
  public:
-  explicit Bench(Setup& setup) : step_(setup.model, setup.optimizer, setup.loss, setup.feed), batches_(gather_batches(setup, 8)) {
+  explicit Bench(Setup& setup)
+      : step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision),
+        batches_(gather_batches(setup, 8)) {
     train(setup.model);
   }
 
@@ -150,7 +152,7 @@ std::string to_json(const BenchResult& result) { return to_json(to_config(result
 
 TrainStep compiled_train_step(Setup& setup) {
   train(setup.model);
-  TrainStep step(setup.model, setup.optimizer, setup.loss, setup.feed);
+  TrainStep step(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision);
   const std::vector<BatchArrays> batches = gather_batches(setup, 1);
   step(batches[0].x, batches[0].y);
   return step;

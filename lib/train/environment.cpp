@@ -38,9 +38,8 @@ template <class T> void read_json(const Json& json, T& value) {
   if constexpr (HasFields<T>) {
     T::fields(value,
               [&](std::string_view name, auto& member, auto&&...) {
-                // Of no base: a checkpoint from before there was any.
-                if constexpr (std::is_same_v<std::remove_cvref_t<decltype(member)>, BaseIdentity>)
-                  if (!json.contains(std::string(name))) return;
+                // Of a checkpoint from before there were other bases or precisions.
+                if ((name == "base" || name == "precision") && !json.contains(std::string(name))) return;
                 read_json(json.at(std::string(name)), member);
               });
   } else {
@@ -66,10 +65,12 @@ void expect_same_rows(const char* split, const std::vector<SourceIdentity>& befo
 
 RunEnvironment environment_of(const Setup& setup) {
   const RunData& data = setup.data;
+  const Precision precision = setup.config.train.precision;
   const auto sources = [](const std::optional<Dataset>& d) { return d ? d->sources : std::vector<SourceIdentity>{}; };
   return {.nnx = version,
           .library = kernels::library_name(),
           .isa = kernels::isa_name(),
+          .precision = std::string(enum_names(precision)[static_cast<size_t>(precision)]),
           .threads = kernels::max_threads(),
           .train = data.train.sources,
           .validation = sources(data.validation),

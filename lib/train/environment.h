@@ -23,7 +23,7 @@ struct BaseIdentity {
 };
 
 struct RunEnvironment {
-  std::string nnx = {}, library = {}, isa = {};
+  std::string nnx = {}, library = {}, isa = {}, precision = {};
   int64_t threads = 1;
   std::vector<SourceIdentity> train = {}, validation = {}, test = {};
   DataSchema schema = {};
@@ -34,6 +34,7 @@ struct RunEnvironment {
     f("nnx", self.nnx);
     f("library", self.library);
     f("isa", self.isa);
+    f("precision", self.precision);
     f("threads", self.threads);
     f("train", self.train);
     f("validation", self.validation);

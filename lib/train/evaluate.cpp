@@ -35,9 +35,10 @@ void restore_state(ModuleBase& module, const State& wanted, const State& given, 
 EvalMode::EvalMode(Ref<Layer> model) : model_(std::move(model)) { nnx::eval(model_); }
 EvalMode::~EvalMode() { nnx::train(model_); }
 
-Evaluation::Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size, const Feed& feed)
+Evaluation::Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size, const Feed& feed,
+                       Precision precision)
     : model_(model),
-      step_(model, loss, feed),
+      step_(model, loss, feed, precision),
       loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0),
       classification_(loss.classification) {}
 
@@ -89,7 +90,8 @@ EvalReport evaluate_run(const EvalRequest& request) {
 
   const RunEnvironment environment = parse_environment(checkpoint->environment, where);
   const Dataset data = read_split(setup, request.split, environment.schema, environment.normalization);
-  const Metrics metrics = Evaluation(setup.model, setup.loss, data, setup.config.data.loader.batch_size, setup.feed)();
+  const Metrics metrics = Evaluation(setup.model, setup.loss, data, setup.config.data.loader.batch_size, setup.feed,
+                                     setup.config.train.precision)();
   return {.step = checkpoint->step,
           .split = request.split,
           .rows = data.rows,

@@ -27,11 +27,11 @@ class EvalMode {
   Ref<Layer> model_;
 };
 
-// Every row of `data` once, in order. Made once, because it keeps compiled code and reads ahead.
+// Every row of `data` once, in order, in the precision of the run's training. Made once, because it keeps compiled code and reads ahead.
 class Evaluation {
  public:
   Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size,
-             const Feed& feed = {});
+             const Feed& feed = {}, Precision precision = Precision::f32);
   Metrics operator()();
 
  private:

@@ -20,9 +20,10 @@ BatchArrays arrays_of(const Batch& batch, const Dataset& data) {
   return {Array(x, batch.x), Array(y, batch.y), Array({DType::f32, {rows}}, batch.weight)};
 }
 
-TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed) {
+TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed,
+                     Precision precision) {
   using Result = std::tuple<Array, Array, Array>;
-  const auto compiled = jit([loss, feed](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> Result {
+  const auto step = [loss, feed](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> Result {
     const auto loss_fn = [&](Ref<Layer> inner) {
       const Array prediction = feed.predict(inner, x, y), target = feed.target(x, y);
       return std::tuple{mean(loss.per_example(prediction, target)), count_correct(loss, prediction, target)};
@@ -34,7 +35,8 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
     const Array rate = o->learning_rate();
     o->update(gradients);
     return {value, correct, rate};
-  });
+  };
+  const auto compiled = jit(step, {.precision = precision});
   plan_ = [compiled] { return compiled.plan(); };
   run_ = [compiled, model = std::move(model), optimizer = std::move(optimizer)](const Array& x,
                                                                                 const Array& y) -> BatchResult {
@@ -47,9 +49,9 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
   };
 }
 
-EvalStep::EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed) {
+EvalStep::EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed, Precision precision) {
   using Result = std::tuple<Array, Array, Array>;
-  const auto compiled = jit([loss, feed](Ref<Layer> m, Array x, Array y, Array weight) -> Result {
+  const auto step = [loss, feed](Ref<Layer> m, Array x, Array y, Array weight) -> Result {
     const Array prediction = feed.predict(m, x, y), target = feed.target(x, y);
     // Chosen, not multiplied: what a row of padding gives may be infinite.
     const Array counts = greater(weight, 0);
@@ -58,7 +60,8 @@ EvalStep::EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed) {
     const Array right =
         loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, target), counts), DType::f32)) : zeros({});
     return {value, right, sum(weight)};
-  });
+  };
+  const auto compiled = jit(step, {.precision = precision});
   run_ = [compiled, model = std::move(model)](const BatchArrays& batch) -> BatchResult {
     const auto [value, correct, count] = compiled(model, batch.x, batch.y, batch.weight);
     return {.loss = double{value.template item<float>()},

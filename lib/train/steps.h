@@ -4,7 +4,7 @@
 //   const StepResult r = step(model, optimizer, x, y);     // loss and right predictions of the batch, and the rate
 //   used
 //
-// A step whose loss or gradients are not finite throws ErrorKind::numeric naming the tensor, and changes nothing.
+// Large matrix products are computed in `precision`. A step whose loss or gradients are not finite throws ErrorKind::numeric naming the tensor, and changes nothing.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,8 @@ BatchArrays arrays_of(const Batch& batch, const Dataset& data);
 // Both keep compiled code, which copies share.
 class TrainStep {
  public:
-  TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed = {});
+  TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed = {},
+            Precision precision = Precision::f32);
   // x f32 [batch, ...], y as the loss wants it.
   BatchResult operator()(const Array& x, const Array& y) const { return run_(x, y); }
   const Plan* plan() const { return plan_(); }  // of the last step; null before the first
@@ -44,7 +45,7 @@ class TrainStep {
 
 class EvalStep {
  public:
-  EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed = {});
+  EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed = {}, Precision precision = Precision::f32);
   // Rows of weight 0 count for nothing. The model must be in evaluation mode.
   BatchResult operator()(const BatchArrays& batch) const { return run_(batch); }
 

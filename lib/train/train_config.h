@@ -14,6 +14,7 @@
 #include "config/read.h"
 #include "data/loader.h"
 #include "data/normalize.h"
+#include "plan/plan.h"
 
 namespace nnx {
 
@@ -43,6 +44,8 @@ struct DataConfig {
 enum class StopMetric { loss, accuracy };
 inline std::vector<std::string_view> enum_names(StopMetric) { return {"loss", "accuracy"}; }
 
+inline std::vector<std::string_view> enum_names(Precision) { return {"32-true", "bf16-mixed"}; }
+
 struct EarlyStopConfig {
   StopMetric metric = StopMetric::loss;
   int64_t patience = 5;
@@ -60,6 +63,7 @@ struct LoopConfig {
   int keep = 3;
   std::optional<EarlyStopConfig> early_stop;
   std::optional<int> threads;
+  Precision precision = Precision::f32;
   bool adapter_only = false;
 
   static void fields(auto& self, auto&& f) {
@@ -74,6 +78,8 @@ struct LoopConfig {
     f("early_stop", self.early_stop, Field{.help = "stops when the validation set no longer improves; null: never"});
     f("threads", self.threads,
       Field{.help = "threads of a step; null: the processors there are"}.at_least(1).at_most(1024));
+    f("precision", self.precision,
+      Field{.help = "32-true, or bf16-mixed: large matrix products of operands rounded to bf16, all else f32"});
     f("adapter_only", self.adapter_only,
       Field{.help = "checkpoints leave out what is frozen, and belong to the run that init_from names"});
   }

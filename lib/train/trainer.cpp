@@ -37,8 +37,9 @@ class Trainer {
         log_(directory_.path() / "log.txt", options.observer),
         environment_(environment_of(setup)),
         loader_(setup.data.train, setup.config.data.loader, static_cast<uint64_t>(setup.config.seed)),
-        step_(setup.model, setup.optimizer, setup.loss, setup.feed) {
-    if (setup.data.validation) validation_.emplace(setup.model, setup.loss, *setup.data.validation, batch_size(), setup.feed);
+        step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision) {
+    if (setup.data.validation)
+      validation_.emplace(setup.model, setup.loss, *setup.data.validation, batch_size(), setup.feed, loop().precision);
   }
 
   Summary run();
@@ -87,6 +88,9 @@ void Trainer::begin() {
     std::istringstream lines(to_text(*setup_.plan));
     for (std::string line; std::getline(lines, line);) log_.message(line);
   }
+  if (loop().precision == Precision::bf16_mixed && !kernels::has_bf16())
+    log_.warning("bf16-mixed: this processor has no bf16; operands are rounded to it and multiplied in f32, which is slower "
+                 "than 32-true");
   const State initial = state(setup_.model);  // also makes the types known that checkpoints name
   const std::optional<Checkpoint> found = directory_.begun() ? find_checkpoint() : std::nullopt;
   if (!found && options_.resume && *options_.resume != "auto")
@@ -302,7 +306,7 @@ Summary Trainer::finish() {
   Summary summary = stopped_early ? summarize("early_stopped", "train.early_stop")
                                   : summarize("completed", by_steps ? "train.max_steps" : "train.epochs");
   if (setup_.data.test) {
-    summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size(), setup_.feed)();
+    summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size(), setup_.feed, loop().precision)();
     record("test", *summary.test, epoch, false);
   }
   metrics_->sync();

@@ -181,6 +181,18 @@ class Commands(InFolder):
         self.assertIn("the config is wrong", self.good("explain", "config"))
         self.assertIn("Linear (layer)", self.good("explain", "layer", "Linear"))
 
+    def test_bf16_mixed_says_what_it_runs_and_where_the_processor_has_none(self):
+        large = ("small.yaml", "data.batch_size=64", "data.train.features=256", "data.validation=null",
+                 "model.layers.linear1={type: Linear, in_features: 256, out_features: 64}",
+                 "model.layers.linear2.in_features=64", "train.precision=bf16-mixed")
+        self.bad(78, "expected one of 32-true, bf16-mixed", "validate", "small.yaml", "train.precision=fp16")
+        self.assertIn("bf16[64,256]", self.good("plan", "--config", *large))
+        lowered = {"env": {**os.environ, "NNX_ISA": "avx2"}}
+        self.assertIn("widen+matmul", self.run_program("plan", "--config", *large, **lowered).stdout)
+        run = self.run_program("train", "--config", *large, "output_dir=run", **lowered)
+        self.assertEqual(run.returncode, 0, run.stderr)
+        self.assertIn("this processor has no bf16", run.stdout + run.stderr)
+
     def test_hostile_configs_are_refused_within_256_MiB(self):
         keys = "".join(f"k{i}: 1\n" for i in range(1_000_000))
         many = "".join(f"k{i}: ${{k{i + 1}}}\n" for i in range(49_000))

@@ -21,6 +21,12 @@ double activate(Activation a, double x) {
   }
 }
 
+// The numbers as bf16; they become in `wide` what they are then.
+void* narrowed(std::vector<float>& wide, std::vector<bf16>& narrow) {
+  for (float& x : wide) x = narrow.emplace_back(x);
+  return narrow.data();
+}
+
 void check_matmul(const MatmulSpec& s, int threads) {
   const auto elements = [&](const MatmulSpec::Operand& o, int64_t rows, int64_t cols) {
     return (s.batch - 1) * o.batch_stride + (rows - 1) * o.row_stride + (cols - 1) * o.col_stride + 1;
@@ -29,7 +35,9 @@ void check_matmul(const MatmulSpec& s, int threads) {
                      rhs = random_floats(2, elements(s.rhs, s.k, s.n));
   std::vector<float> bias = random_floats(3, s.n), residual = random_floats(4, elements(s.out, s.m, s.n));
   std::vector<float> out(residual.size(), NAN);
+  std::vector<bf16> narrow_lhs, narrow_rhs;
   std::vector<void*> args{lhs.data(), rhs.data()};
+  if (s.operands == DType::bf16) args = {narrowed(lhs, narrow_lhs), narrowed(rhs, narrow_rhs)};
   if (s.bias) args.push_back(bias.data());
   if (s.residual) args.push_back(residual.data());
   args.push_back(out.data());
@@ -124,6 +132,36 @@ TEST_CASE("matmul of parts of larger arrays, and of one right side for a whole b
     s.out.batch_stride = size * (size + 3);
     check_matmul(s, 1);
   }
+}
+
+TEST_CASE("matmul of bf16 operands is that of the same numbers in f32") {
+  for (const auto& [m, k, n] :
+       {std::array<int64_t, 3>{1, 1, 1}, {5, 2, 16}, {33, 17, 63}, {64, 128, 48}, {130, 300, 10}}) {
+    for (const bool left : {false, true}) {
+      for (const bool right : {false, true}) {
+        MatmulSpec s = plain(1, m, k, n, left, right);
+        s.operands = DType::bf16;
+        check_matmul(s, 1);
+        s.bias = true;
+        s.activation = Activation::relu;
+        check_matmul(s, 2);
+      }
+    }
+  }
+  MatmulSpec s = plain(6, 40, 64, 40, false, true);
+  s.operands = DType::bf16;
+  s.residual = true;
+  check_matmul(s, 2);
+  s.rhs.batch_stride = 0;  // one right side for all
+  check_matmul(s, 2);
+}
+
+TEST_CASE("bf16 runs in bf16 where the processor has it, and says so where it does not") {
+  MatmulSpec s = plain(1, 128, 128, 128, false, false);
+  s.operands = DType::bf16;
+  const std::string name = make_matmul(s, 1)->name();
+  CHECK(name.starts_with(has_bf16() ? "matmul brg:avx512_core_bf16" : "widen+matmul "));
+  if (isa_name() != "avx512") CHECK(!has_bf16());
 }
 
 }  // namespace nnx::kernels

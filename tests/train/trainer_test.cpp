@@ -96,6 +96,36 @@ TEST_CASE("a scan over rematerialised layers leaves the same bytes, however it w
   CHECK((numbers_of(folder / "stopped", "step-00000012") == numbers_of(folder / "whole", "step-00000012")));
 }
 
+TEST_CASE("in bf16-mixed a run leaves the same bytes, however it was stopped, and others than in 32-true") {
+  const TemporaryFolder folder;
+  const auto source = [&](const char* run, std::string precision) {
+    return TrainSource{.files = {nnx::test::source_dir() + "/configs/mlp.yaml"},
+                       .arguments = {"train.epochs=null", "train.max_steps=20", "train.checkpoint_every=1000",
+                                     "train.precision=" + precision, "data.folder=" + nnx::test::source_dir(),
+                                     "output_dir=" + (folder / run)}};
+  };
+  const Summary whole = run_training(source("whole", "bf16-mixed"));
+  CHECK(whole.steps == 20);
+  TrainOptions options = stop_after(7);
+  options.resume = "auto";
+  REQUIRE(run_training(source("stopped", "bf16-mixed"), options).steps == 7);
+  const test::Caught changed = caught([&] { run_training(source("stopped", "32-true"), resume("auto")); });
+  CHECK(changed.code == 78);
+  CHECK(changed.text.find("train.precision: is not what the run in") != std::string::npos);
+  run_training(source("stopped", "bf16-mixed"), resume("auto"));
+  const auto expected = numbers_of(folder / "whole", "step-00000020");
+  CHECK((numbers_of(folder / "stopped", "step-00000020") == expected));
+
+  // The config that it leaves, and so eval, knows the precision.
+  CHECK(evaluate_run({.run = folder / "whole"}).metrics.loss == whole.test->loss);
+  CHECK(read_file(folder / "whole/config.yaml").find("precision: bf16-mixed") != std::string::npos);
+  CHECK(read_file(folder / "whole/checkpoints/step-00000020/MANIFEST.json").find("bf16-mixed") != std::string::npos);
+
+  const Summary full = run_training(source("full", "32-true"));
+  CHECK(full.test->loss != whole.test->loss);
+  CHECK(full.test->loss == doctest::Approx(whole.test->loss).epsilon(0.02));
+}
+
 TEST_CASE("the config that a run leaves gives the same run again") {
   const TemporaryFolder folder;
   run_training(small_run(folder, "first"));
