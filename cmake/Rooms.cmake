@@ -3,6 +3,9 @@
 add_library(nnx_flags INTERFACE)
 target_compile_options(nnx_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow=local -Wconversion -Wno-sign-conversion
                                            -fno-math-errno -ffp-contract=off)
+if(NNX_UNITY)
+  target_compile_options(nnx_flags INTERFACE -Wno-subobject-linkage)   # it takes included sources for headers
+endif()
 if(NNX_WERROR)
   target_compile_options(nnx_flags INTERFACE -Werror)
 endif()

@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // What `sweep` and `sweep plan` take: a file, or the short form, or both.
-struct PlanArguments {
+struct SweepArguments {
   std::string output, emit, method, metric, goal;
   std::vector<std::string> configs, overlays, words;
   int64_t trials = 0, seed = -1;
@@ -34,7 +34,7 @@ struct PlanArguments {
 
 std::string this_program() { return fs::read_symlink("/proc/self/exe").string(); }
 
-void add_plan_options(CLI::App& command, PlanArguments& a) {
+void add_plan_options(CLI::App& command, SweepArguments& a) {
   command.add_option("spec", a.words, "The sweep file, and key=value arguments: values, lists (32,64), log(a,b), uniform(a,b), int(a,b), range(a,b,step)");
   command.add_option("-c,--config", a.configs, "A config file that every trial starts from, instead of a sweep file")->allow_extra_args(false);
   command.add_option("--overlay", a.overlays, "An overlay on top of it, for every trial")->allow_extra_args(false);
@@ -60,7 +60,7 @@ template <class Enum> Enum choice_of(const char* option, const std::string& text
   fail(ErrorKind::usage, {.where = option, .expected = "one of " + list, .got = in_quotes(text), .hint = near.empty() ? "" : "did you mean '" + near + "'?"});
 }
 
-SweepSpec spec_of(const PlanArguments& a) {
+SweepSpec spec_of(const SweepArguments& a) {
   std::vector<std::string> words = a.words;
   SweepSpec spec;
   if (a.configs.empty()) {
@@ -85,7 +85,7 @@ SweepSpec spec_of(const PlanArguments& a) {
   return spec;
 }
 
-SweepDirectory plan(const PlanArguments& a) {
+SweepDirectory plan(const SweepArguments& a) {
   const SweepSpec spec = spec_of(a);
   return SweepDirectory::plan(spec, a.output.empty() ? fs::path("sweeps") / spec.name : fs::path(a.output));
 }
@@ -104,7 +104,7 @@ int run(SweepDirectory& sweep, int jobs, bool json) {
 }
 
 void add_start(CLI::App& sweep, Action& action) {
-  auto a = std::make_shared<PlanArguments>();
+  auto a = std::make_shared<SweepArguments>();
   CLI::App* command = sweep.add_subcommand("start", "Plan a sweep and run it (what happens without a verb)");
   add_plan_options(*command, *a);
   command->callback([a, &action] {
@@ -116,7 +116,7 @@ void add_start(CLI::App& sweep, Action& action) {
 }
 
 void add_plan_only(CLI::App& sweep, Action& action) {
-  auto a = std::make_shared<PlanArguments>();
+  auto a = std::make_shared<SweepArguments>();
   CLI::App* command = sweep.add_subcommand("plan", "Freeze the config of every trial and run nothing");
   add_plan_options(*command, *a);
   command->add_option("--emit", a->emit, "slurm or parallel: print what runs the trials there");

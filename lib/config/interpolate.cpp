@@ -15,7 +15,7 @@ namespace {
 
 constexpr int max_defaults = 8;  // ${env:A,${env:B,...}} inside of each other
 
-[[noreturn]] void refuse(std::string message, std::string hint = "") {
+[[noreturn]] void refuse_text(std::string message, std::string hint = "") {
   fail(ErrorKind::config, {.message = std::move(message), .hint = std::move(hint)});
 }
 
@@ -42,7 +42,7 @@ std::vector<Piece> pieces_of(std::string_view text) {
     if (start > 0) pieces.push_back({text.substr(0, start)});
     size_t end = start + 2;
     for (int open = 1; open > 0; ++end) {
-      if (end == text.size()) refuse("a ${ is never closed", "write $${ for the characters themselves");
+      if (end == text.size()) refuse_text("a ${ is never closed", "write $${ for the characters themselves");
       open += text[end] == '{' ? 1 : text[end] == '}' ? -1 : 0;
     }
     pieces.push_back({text.substr(start + 2, end - start - 3), true});
@@ -102,7 +102,7 @@ class Interpolation {
     std::string text;
     for (const Piece& piece : pieces) {
       text += piece.expression ? text_of(piece.text, defaults, left) : std::string(piece.text);
-      if (text.size() > scope_.bytes) refuse(fmt::format("more than {} bytes of interpolated text", max_config_bytes));
+      if (text.size() > scope_.bytes) refuse_text(fmt::format("more than {} bytes of interpolated text", max_config_bytes));
     }
     scope_.bytes -= text.size();
     return text;
@@ -119,7 +119,7 @@ class Interpolation {
     if (!parsed.is_one_name()) return std::to_string(number(expression, parsed));
     const ConfigNode value = found(parsed.names()[0].text);
     if (!value.is_scalar())
-      refuse(fmt::format("{} is {} and cannot stand inside of a text", quoted(expression), value.describe()));
+      refuse_text(fmt::format("{} is {} and cannot stand inside of a text", quoted(expression), value.describe()));
     return value.text();
   }
 
@@ -140,7 +140,7 @@ class Interpolation {
   }
 
   Expression parse(std::string_view expression) const {
-    if (trimmed(expression).empty()) refuse("${} is empty", "write $${ for the characters themselves");
+    if (trimmed(expression).empty()) refuse_text("${} is empty", "write $${ for the characters themselves");
     try {
       return Expression(expression);
     } catch (const Error& error) { in_expression(expression, error); }
@@ -184,7 +184,7 @@ class Interpolation {
     const bool good = plain && parse_integer(value.text(), number) == NumberStatus::good &&
                       number.magnitude <= static_cast<uint64_t>(INT64_MAX);
     if (!good)
-      refuse(fmt::format("expected an integer for {}, got {} ({})", in_quotes(name), value.describe(),
+      refuse_text(fmt::format("expected an integer for {}, got {} ({})", in_quotes(name), value.describe(),
                          value.origin().text()));
     return number.negative ? -static_cast<int64_t>(number.magnitude) : static_cast<int64_t>(number.magnitude);
   }
@@ -192,7 +192,7 @@ class Interpolation {
   ConfigNode found(const std::string& name) {
     if (auto value = scope_.find(name)) return std::move(*value);
     const std::string near = scope_.names ? nearest(name, scope_.names(name)) : "";
-    refuse(fmt::format("{}: there is no such key", quoted(name)),
+    refuse_text(fmt::format("{}: there is no such key", quoted(name)),
            near.empty() ? "" : fmt::format("did you mean '{}'?", near));
   }
 
@@ -200,8 +200,8 @@ class Interpolation {
   ConfigNode copied(const ConfigNode& value) {
     size_t nodes = 0, depth = 0;
     measure(value, at_.path().depth(), scope_.nodes, nodes, depth);
-    if (depth > max_config_depth) refuse(fmt::format("interpolated values nest deeper than {} levels", max_config_depth));
-    if (nodes > scope_.nodes) refuse(fmt::format("more than {} interpolated values", max_config_nodes));
+    if (depth > max_config_depth) refuse_text(fmt::format("interpolated values nest deeper than {} levels", max_config_depth));
+    if (nodes > scope_.nodes) refuse_text(fmt::format("more than {} interpolated values", max_config_nodes));
     scope_.nodes -= nodes;
     const ConfigNode moved = value.moved_to(at_.path());
     if (value.is_null()) return ConfigNode::null(at_.origin(), at_.path());
@@ -218,19 +218,19 @@ class Interpolation {
     const bool good = !name.empty() && std::all_of(name.begin(), name.end(), [](unsigned char c) {
       return c == '_' || (c < 0x80 && std::isalnum(c));
     });
-    if (!good) refuse(fmt::format("{} is not the name of an environment variable", in_quotes(name)));
+    if (!good) refuse_text(fmt::format("{} is not the name of an environment variable", in_quotes(name)));
     if (const char* value = std::getenv(name.c_str())) {
       if (std::string_view(value).size() > max_config_bytes || invalid_utf8(value))
-        refuse(fmt::format("the environment variable {} is too long or not valid UTF-8", name));
+        refuse_text(fmt::format("the environment variable {} is too long or not valid UTF-8", name));
       return value;
     }
     if (comma == std::string_view::npos)
-      refuse(fmt::format("the environment variable {} is not set", name),
+      refuse_text(fmt::format("the environment variable {} is not set", name),
              fmt::format("${{env:{},default}} has a default", name));
-    if (defaults == max_defaults) refuse("defaults of environment variables nest too deep");
+    if (defaults == max_defaults) refuse_text("defaults of environment variables nest too deep");
     bool left = false;
     std::string value = joined(pieces_of(trimmed(expression.substr(comma + 1))), defaults + 1, left);
-    if (left) refuse("an argument of a module cannot be the default of an environment variable");
+    if (left) refuse_text("an argument of a module cannot be the default of an environment variable");
     return value;
   }
 

@@ -17,7 +17,7 @@
 namespace nnx {
 namespace {
 
-constexpr int64_t max_classes = 1'000'000, max_rows = std::numeric_limits<int32_t>::max();
+constexpr int64_t max_rows = std::numeric_limits<int32_t>::max();
 
 // Values appended in blocks of 1 MiB, so that reading a file needs little more memory than its numbers.
 template <class T> class Blocks {

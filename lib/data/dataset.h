@@ -20,6 +20,8 @@
 
 namespace nnx {
 
+constexpr int64_t max_classes = 1'000'000;   // that labels may have
+
 // Which file the rows came from, so that a resumed run can tell that its data has changed. CRC-32 is of the bytes on
 // disk (compressed ones, when the file is).
 struct SourceIdentity {

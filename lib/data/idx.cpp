@@ -10,12 +10,12 @@
 
 #include "base/error.h"
 #include "data/byte_source.h"
+#include "data/dataset.h"
 
 namespace nnx {
 namespace {
 
 constexpr int64_t max_values = int64_t{1} << 33;  // 32 GiB as f32
-constexpr int64_t max_classes = 1'000'000;
 
 struct Header {
   unsigned type = 0;

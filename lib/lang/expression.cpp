@@ -16,27 +16,27 @@ using Form = Expression::Form;
 constexpr int max_depth = 200;
 constexpr int max_blocks = 16;  // loops inside of loops
 
-[[noreturn]] void refuse(size_t at, ErrorParts parts) { throw ProgramError(ErrorKind::config, std::move(parts), at); }
+[[noreturn]] void syntax_error(size_t at, ErrorParts parts) { throw ProgramError(ErrorKind::config, std::move(parts), at); }
 
 class Parser {
  public:
   explicit Parser(std::string_view text) : words_(detail::split_words(text)) {}
 
   Program program() {
-    if (peek().kind == Word::Kind::end) refuse(0, {.message = "the call is empty", .hint = "write what it gives"});
+    if (peek().kind == Word::Kind::end) syntax_error(0, {.message = "the call is empty", .hint = "write what it gives"});
     Program all;
     while (peek().kind != Word::Kind::end) statement(all, 0);
     const bool alone = all.size() == 1 && all[0].form == Statement::Form::give;
     for (size_t i = 0; i < all.size(); ++i)
       if (all[i].form == Statement::Form::give && i + 1 < all.size())
-        refuse(all[i + 1].at, {.message = "nothing can follow `return`"});
+        syntax_error(all[i + 1].at, {.message = "nothing can follow `return`"});
     if (!alone && all.back().form != Statement::Form::give)
-      refuse(words_.back().at, {.message = "the call gives nothing", .hint = "end with `return` and the result"});
+      syntax_error(words_.back().at, {.message = "the call gives nothing", .hint = "end with `return` and the result"});
     return all;
   }
 
   Expression lone_expression() {
-    if (peek().kind == Word::Kind::end) refuse(0, {.message = "an expression is missing"});
+    if (peek().kind == Word::Kind::end) syntax_error(0, {.message = "an expression is missing"});
     Expression value = tuple();
     if (peek().kind == Word::Kind::line_end) ++next_;
     if (peek().kind != Word::Kind::end) unexpected("an operator or the end");
@@ -50,7 +50,7 @@ class Parser {
   Word take() { return words_[next_ + 1 < words_.size() ? next_++ : next_]; }
   bool accept(std::string_view symbol) { return sees(symbol) && (++next_, true); }
   [[noreturn]] void unexpected(std::string expected, std::string hint = "") const {
-    refuse(peek().at, {.expected = std::move(expected), .got = detail::describe(peek()), .hint = std::move(hint)});
+    syntax_error(peek().at, {.expected = std::move(expected), .got = detail::describe(peek()), .hint = std::move(hint)});
   }
   void expect(std::string_view symbol, const std::string& why) {
     if (!accept(symbol)) unexpected(fmt::format("'{}'{}", symbol, why));
@@ -59,14 +59,14 @@ class Parser {
   // A node whose parts are complete: its depth is known and bounded from here on.
   static Expression finished(Expression e) {
     for (const Expression& part : e.parts) e.depth = std::max(e.depth, part.depth + 1);
-    if (e.depth > max_depth) refuse(e.at, {.message = fmt::format("deeper than {} operations", max_depth), .hint = "assign a part to a name"});
+    if (e.depth > max_depth) syntax_error(e.at, {.message = fmt::format("deeper than {} operations", max_depth), .hint = "assign a part to a name"});
     return e;
   }
 
   // Guards the recursion of the parser itself, as finished() does that of whoever walks the tree.
   struct Level {
     explicit Level(Parser& p) : parser(p) {
-      if (++parser.levels_ > max_depth) refuse(p.peek().at, {.message = fmt::format("nesting deeper than {} levels", max_depth)});
+      if (++parser.levels_ > max_depth) syntax_error(p.peek().at, {.message = fmt::format("nesting deeper than {} levels", max_depth)});
     }
     ~Level() { --parser.levels_; }
     Parser& parser;
@@ -97,9 +97,9 @@ class Parser {
     } else if (peek().kind != Word::Kind::line_end && !sees(";")) {
       unexpected("an operator or the end of the line");
     } else if (blocks > 0) {
-      refuse(s.at, {.message = says_return ? "`return` inside of a loop is not supported" : "this value is not used", .hint = "assign it to a name"});
+      syntax_error(s.at, {.message = says_return ? "`return` inside of a loop is not supported" : "this value is not used", .hint = "assign it to a name"});
     } else if (!says_return && (s.at != words_[0].at || peek(1).kind != Word::Kind::end)) {
-      refuse(s.at, {.message = "this value is not used", .hint = "assign it to a name, or give it with `return`"});
+      syntax_error(s.at, {.message = "this value is not used", .hint = "assign it to a name, or give it with `return`"});
     }
     return s;
   }
@@ -116,12 +116,12 @@ class Parser {
     return names;
   }
   [[noreturn]] static void unexpected_target(const Expression& e) {
-    refuse(e.at, {.message = "only names can be assigned", .hint = "== compares"});
+    syntax_error(e.at, {.message = "only names can be assigned", .hint = "== compares"});
   }
 
   Statement loop(int blocks) {
     Statement s{.form = Statement::Form::loop, .at = take().at};
-    if (blocks == max_blocks) refuse(s.at, {.message = fmt::format("more than {} loops inside of each other", max_blocks)});
+    if (blocks == max_blocks) syntax_error(s.at, {.message = fmt::format("more than {} loops inside of each other", max_blocks)});
     do {
       if (peek().kind != Word::Kind::name || detail::is_keyword(peek().text)) unexpected("a name");
       s.names.push_back({peek().text, peek().at});
@@ -183,7 +183,7 @@ class Parser {
     Expression left = sum();
     if (!sees_any({"<", "<=", ">", ">=", "==", "!="})) return left;
     left = binary(std::move(left), &Parser::sum);
-    if (sees_any({"<", "<=", ">", ">=", "==", "!="})) refuse(peek().at, {.message = "comparisons cannot be chained", .hint = "use bitwise_and"});
+    if (sees_any({"<", "<=", ">", ">=", "==", "!="})) syntax_error(peek().at, {.message = "comparisons cannot be chained", .hint = "use bitwise_and"});
     return left;
   }
   Expression sum() {
@@ -236,7 +236,7 @@ class Parser {
       const bool named = peek().kind == Word::Kind::name && peek(1).kind == Word::Kind::symbol && peek(1).text == "=";
       if (named) {
         if (std::ranges::any_of(e.keywords, [&](const NameAt& k) { return k.name == peek().text; }))
-          refuse(peek().at, {.message = fmt::format("argument {} is given twice", in_quotes(peek().text))});
+          syntax_error(peek().at, {.message = fmt::format("argument {} is given twice", in_quotes(peek().text))});
         e.keywords.push_back({peek().text, peek().at});
         next_ += 2;
       } else if (!e.keywords.empty()) {
@@ -287,7 +287,7 @@ class Parser {
     if (digits && parse_integer(w.text, integer) == NumberStatus::good && integer.magnitude <= INT64_MAX)
       return {.form = Form::integer, .at = w.at, .integer = static_cast<int64_t>(integer.magnitude)};
     Expression e{.form = Form::number, .at = w.at};
-    if (parse_number(w.text, e.number) != NumberStatus::good || digits) refuse(w.at, {.expected = "a number", .got = in_quotes(w.text)});
+    if (parse_number(w.text, e.number) != NumberStatus::good || digits) syntax_error(w.at, {.expected = "a number", .got = in_quotes(w.text)});
     return e;
   }
 

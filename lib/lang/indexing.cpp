@@ -10,8 +10,6 @@
 namespace nnx::lang {
 namespace {
 
-using Form = Index::Form;
-
 struct Range {
   int64_t start, stop, step;
 };
@@ -46,25 +44,25 @@ Array slice_along(const Array& x, int axis, const Index& slice) {
 }  // namespace
 
 Array index_array(const Array& x, const std::vector<Index>& indices) {
-  const auto uses_axis = [](const Index& i) { return i.form != Form::ellipsis && i.form != Form::new_axis; };
+  const auto uses_axis = [](const Index& i) { return i.form != Index::Form::ellipsis && i.form != Index::Form::new_axis; };
   const int used = static_cast<int>(std::ranges::count_if(indices, uses_axis));
-  const auto ellipses = std::ranges::count(indices, Form::ellipsis, &Index::form);
+  const auto ellipses = std::ranges::count(indices, Index::Form::ellipsis, &Index::form);
   if (used > x.rank()) fail(ErrorKind::shape, {.message = fmt::format("{} indices for an Array {}", used, x.type().to_string())});
   if (ellipses > 1) fail(ErrorKind::shape, {.message = "more than one ... in an index"});
-  if (std::ranges::count(indices, Form::array, &Index::form) > 1)
+  if (std::ranges::count(indices, Index::Form::array, &Index::form) > 1)
     fail(ErrorKind::shape, {.message = "more than one Array in an index", .hint = "use take_along_axis"});
   Array y = x;
   int axis = 0;
   for (const Index& index : indices) {
     switch (index.form) {
-      case Form::ellipsis: axis += x.rank() - used; break;
-      case Form::new_axis: y = expand_dims(y, axis++); break;
-      case Form::slice: y = slice_along(y, axis++, index); break;
-      case Form::array:
+      case Index::Form::ellipsis: axis += x.rank() - used; break;
+      case Index::Form::new_axis: y = expand_dims(y, axis++); break;
+      case Index::Form::slice: y = slice_along(y, axis++, index); break;
+      case Index::Form::array:
         y = take(y, index.array, axis);
         axis += index.array.rank();
         break;
-      case Form::integer: {
+      case Index::Form::integer: {
         const int64_t size = y.dim(axis), at = *index.start;
         if (at < -size || at >= size)
           fail(ErrorKind::shape, {.expected = fmt::format("an index of an axis of {}", size), .got = fmt::format("{} for {}", at, x.type().to_string())});

@@ -31,7 +31,7 @@ Ref<Layer> make_remat(const RematLayerOptions& o, Diagnostics& d, Rngs& rngs) {
   return make<Remat>(layers().build(o.layer, d, rngs));
 }
 
-Layers make_list() {
+Layers list_layers() {
   Layers list("layer");
   list.add<LinearOptions>("Linear", "x kernel + bias", make_linear);
   list.add<DropoutOptions>("Dropout", "zeroes elements at random in training",
@@ -57,7 +57,7 @@ thread_local const Layers* in_force = nullptr;
 }  // namespace
 
 Layers& extend_layers() {
-  static Layers list = make_list();
+  static Layers list = list_layers();
   return list;
 }
 

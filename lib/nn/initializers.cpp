@@ -78,7 +78,7 @@ struct OrthogonalOptions {
   static void fields(auto& self, auto&& f) { f("scale", self.scale, Field{.help = "factor of the orthogonal matrix"}); }
 };
 
-Initializers make_list() {
+Initializers list_initializers() {
   Initializers list("initializer");
   list.add<NoOptions>("zeros", "all zeros", [](const NoOptions&) { return zeros_init(); });
   list.add<NoOptions>("ones", "all ones", [](const NoOptions&) { return ones_init(); });
@@ -175,7 +175,7 @@ Initializer delta_orthogonal(double scale) {
 }
 
 const Initializers& initializers() {
-  static const Initializers list = make_list();
+  static const Initializers list = list_initializers();
   return list;
 }
 

@@ -10,21 +10,20 @@
 namespace nnx {
 namespace {
 
-constexpr Family elementwise = Family::elementwise;
 
-constexpr OpDef add_op{.name = "add", .family = elementwise, .infer = same_type<"add", dtypes::numbers, 2>,
+constexpr OpDef add_op{.name = "add", .family = Family::elementwise, .infer = same_type<"add", dtypes::numbers, 2>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0], v.ct[0]}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef sub_op{.name = "sub", .family = elementwise, .infer = same_type<"sub", dtypes::numbers, 2>,
+constexpr OpDef sub_op{.name = "sub", .family = Family::elementwise, .infer = same_type<"sub", dtypes::numbers, 2>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0], negative(v.ct[0])}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef mul_op{.name = "mul", .family = elementwise, .infer = same_type<"mul", dtypes::numbers, 2>,
+constexpr OpDef mul_op{.name = "mul", .family = Family::elementwise, .infer = same_type<"mul", dtypes::numbers, 2>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * v.in[1], v.ct[0] * v.in[0]}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef div_op{.name = "div", .family = elementwise, .infer = same_type<"div", dtypes::floats, 2>,
+constexpr OpDef div_op{.name = "div", .family = Family::elementwise, .infer = same_type<"div", dtypes::floats, 2>,
                        .vjp = [](const VjpArgs& v) {
                          const Array da = v.ct[0] / v.in[1];
                          return Arrays{da, negative(da * v.out[0])};
@@ -32,7 +31,7 @@ constexpr OpDef div_op{.name = "div", .family = elementwise, .infer = same_type<
                        .batch = batch_as_elementwise};
 
 // a - b * trunc(a / b), where the quotient is read off the result, exactly.
-constexpr OpDef rem_op{.name = "rem", .family = elementwise, .infer = same_type<"rem", dtypes::numbers, 2>,
+constexpr OpDef rem_op{.name = "rem", .family = Family::elementwise, .infer = same_type<"rem", dtypes::numbers, 2>,
                        .vjp = [](const VjpArgs& v) {
                          const Array quotient = round((v.in[0] - v.out[0]) / v.in[1]);
                          return Arrays{v.ct[0], negative(v.ct[0] * quotient)};
@@ -40,7 +39,7 @@ constexpr OpDef rem_op{.name = "rem", .family = elementwise, .infer = same_type<
                        .batch = batch_as_elementwise};
 
 // b a^(b-1) and log(a) a^b; a^0 is constant in a also at a = 0, and 0^b is taken as constant in b.
-constexpr OpDef pow_op{.name = "pow", .family = elementwise, .infer = same_type<"pow", dtypes::floats, 2>,
+constexpr OpDef pow_op{.name = "pow", .family = Family::elementwise, .infer = same_type<"pow", dtypes::floats, 2>,
                        .vjp = [](const VjpArgs& v) {
                          const Array &a = v.in[0], &b = v.in[1], &ct = v.ct[0];
                          const Array power = pow(a, select(equal(b, 0), ones_like(b), b - 1));
@@ -55,29 +54,29 @@ Arrays choose_cotangent(const Array& ct, const Array& first_won, const Array& se
   return {select(first_won, ct, at_tie), select(second_won, ct, at_tie)};
 }
 
-constexpr OpDef maximum_op{.name = "maximum", .family = elementwise, .infer = same_type<"maximum", dtypes::numbers, 2>,
+constexpr OpDef maximum_op{.name = "maximum", .family = Family::elementwise, .infer = same_type<"maximum", dtypes::numbers, 2>,
                            .vjp = [](const VjpArgs& v) {
                              const Array &a = v.in[0], &b = v.in[1];
                              return choose_cotangent(v.ct[0], greater(a, b), less(a, b), equal(a, b));
                            },
                            .batch = batch_as_elementwise};
 
-constexpr OpDef minimum_op{.name = "minimum", .family = elementwise, .infer = same_type<"minimum", dtypes::numbers, 2>,
+constexpr OpDef minimum_op{.name = "minimum", .family = Family::elementwise, .infer = same_type<"minimum", dtypes::numbers, 2>,
                            .vjp = [](const VjpArgs& v) {
                              const Array &a = v.in[0], &b = v.in[1];
                              return choose_cotangent(v.ct[0], less(a, b), greater(a, b), equal(a, b));
                            },
                            .batch = batch_as_elementwise};
 
-constexpr OpDef negative_op{.name = "negative", .family = elementwise, .infer = same_type<"negative", dtypes::numbers>,
+constexpr OpDef negative_op{.name = "negative", .family = Family::elementwise, .infer = same_type<"negative", dtypes::numbers>,
                             .vjp = [](const VjpArgs& v) { return Arrays{negative(v.ct[0])}; },
                             .batch = batch_as_elementwise};
 
-constexpr OpDef abs_op{.name = "abs", .family = elementwise, .infer = same_type<"abs", dtypes::numbers>,
+constexpr OpDef abs_op{.name = "abs", .family = Family::elementwise, .infer = same_type<"abs", dtypes::numbers>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * sign(v.in[0])}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef sign_op{.name = "sign", .family = elementwise, .infer = same_type<"sign", dtypes::numbers>,
+constexpr OpDef sign_op{.name = "sign", .family = Family::elementwise, .infer = same_type<"sign", dtypes::numbers>,
                         .batch = batch_as_elementwise, .differentiable = false};
 
 }  // namespace

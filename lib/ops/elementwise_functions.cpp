@@ -10,73 +10,72 @@
 namespace nnx {
 namespace {
 
-constexpr Family elementwise = Family::elementwise;
 
-constexpr OpDef exp_op{.name = "exp", .family = elementwise, .infer = same_type<"exp", dtypes::floats>,
+constexpr OpDef exp_op{.name = "exp", .family = Family::elementwise, .infer = same_type<"exp", dtypes::floats>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * v.out[0]}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef expm1_op{.name = "expm1", .family = elementwise, .infer = same_type<"expm1", dtypes::floats>,
+constexpr OpDef expm1_op{.name = "expm1", .family = Family::elementwise, .infer = same_type<"expm1", dtypes::floats>,
                          .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * (v.out[0] + 1)}; },
                          .batch = batch_as_elementwise};
 
-constexpr OpDef log_op{.name = "log", .family = elementwise, .infer = same_type<"log", dtypes::floats>,
+constexpr OpDef log_op{.name = "log", .family = Family::elementwise, .infer = same_type<"log", dtypes::floats>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] / v.in[0]}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef log1p_op{.name = "log1p", .family = elementwise, .infer = same_type<"log1p", dtypes::floats>,
+constexpr OpDef log1p_op{.name = "log1p", .family = Family::elementwise, .infer = same_type<"log1p", dtypes::floats>,
                          .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] / (v.in[0] + 1)}; },
                          .batch = batch_as_elementwise};
 
-constexpr OpDef sqrt_op{.name = "sqrt", .family = elementwise, .infer = same_type<"sqrt", dtypes::floats>,
+constexpr OpDef sqrt_op{.name = "sqrt", .family = Family::elementwise, .infer = same_type<"sqrt", dtypes::floats>,
                         .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * 0.5 / v.out[0]}; },
                         .batch = batch_as_elementwise};
 
 // -1/2 x^(-3/2)
-constexpr OpDef rsqrt_op{.name = "rsqrt", .family = elementwise, .infer = same_type<"rsqrt", dtypes::floats>,
+constexpr OpDef rsqrt_op{.name = "rsqrt", .family = Family::elementwise, .infer = same_type<"rsqrt", dtypes::floats>,
                          .vjp = [](const VjpArgs& v) {
                            const Array& r = v.out[0];
                            return Arrays{v.ct[0] * -0.5 * (r * square(r))};
                          },
                          .batch = batch_as_elementwise};
 
-constexpr OpDef sin_op{.name = "sin", .family = elementwise, .infer = same_type<"sin", dtypes::floats>,
+constexpr OpDef sin_op{.name = "sin", .family = Family::elementwise, .infer = same_type<"sin", dtypes::floats>,
                        .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * cos(v.in[0])}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef cos_op{.name = "cos", .family = elementwise, .infer = same_type<"cos", dtypes::floats>,
+constexpr OpDef cos_op{.name = "cos", .family = Family::elementwise, .infer = same_type<"cos", dtypes::floats>,
                        .vjp = [](const VjpArgs& v) { return Arrays{negative(v.ct[0] * sin(v.in[0]))}; },
                        .batch = batch_as_elementwise};
 
-constexpr OpDef tanh_op{.name = "tanh", .family = elementwise, .infer = same_type<"tanh", dtypes::floats>,
+constexpr OpDef tanh_op{.name = "tanh", .family = Family::elementwise, .infer = same_type<"tanh", dtypes::floats>,
                         .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * (1 - square(v.out[0]))}; },
                         .batch = batch_as_elementwise};
 
 // 2 / sqrt(pi) exp(-x^2)
-constexpr OpDef erf_op{.name = "erf", .family = elementwise, .infer = same_type<"erf", dtypes::floats>,
+constexpr OpDef erf_op{.name = "erf", .family = Family::elementwise, .infer = same_type<"erf", dtypes::floats>,
                        .vjp = [](const VjpArgs& v) {
                          return Arrays{v.ct[0] * (2 * std::numbers::inv_sqrtpi * exp(negative(square(v.in[0]))))};
                        },
                        .batch = batch_as_elementwise};
 
 // sqrt(pi) / 2 exp(y^2)
-constexpr OpDef erf_inv_op{.name = "erf_inv", .family = elementwise, .infer = same_type<"erf_inv", dtypes::floats>,
+constexpr OpDef erf_inv_op{.name = "erf_inv", .family = Family::elementwise, .infer = same_type<"erf_inv", dtypes::floats>,
                            .vjp = [](const VjpArgs& v) {
                              return Arrays{v.ct[0] * (0.5 / std::numbers::inv_sqrtpi * exp(square(v.out[0])))};
                            },
                            .batch = batch_as_elementwise};
 
-constexpr OpDef logistic_op{.name = "logistic", .family = elementwise, .infer = same_type<"logistic", dtypes::floats>,
+constexpr OpDef logistic_op{.name = "logistic", .family = Family::elementwise, .infer = same_type<"logistic", dtypes::floats>,
                             .vjp = [](const VjpArgs& v) { return Arrays{v.ct[0] * (v.out[0] * (1 - v.out[0]))}; },
                             .batch = batch_as_elementwise};
 
-constexpr OpDef floor_op{.name = "floor", .family = elementwise, .infer = same_type<"floor", dtypes::floats>,
+constexpr OpDef floor_op{.name = "floor", .family = Family::elementwise, .infer = same_type<"floor", dtypes::floats>,
                          .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef ceil_op{.name = "ceil", .family = elementwise, .infer = same_type<"ceil", dtypes::floats>,
+constexpr OpDef ceil_op{.name = "ceil", .family = Family::elementwise, .infer = same_type<"ceil", dtypes::floats>,
                         .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef round_op{.name = "round", .family = elementwise, .infer = same_type<"round", dtypes::floats>,
+constexpr OpDef round_op{.name = "round", .family = Family::elementwise, .infer = same_type<"round", dtypes::floats>,
                          .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef is_finite_op{.name = "is_finite", .family = elementwise,
+constexpr OpDef is_finite_op{.name = "is_finite", .family = Family::elementwise,
                              .infer = predicate<"is_finite", dtypes::floats, 1>,
                              .batch = batch_as_elementwise, .differentiable = false};
 

@@ -12,39 +12,38 @@
 namespace nnx {
 namespace {
 
-constexpr Family elementwise = Family::elementwise;
 
-constexpr OpDef equal_op{.name = "equal", .family = elementwise, .infer = predicate<"equal", dtypes::any>,
+constexpr OpDef equal_op{.name = "equal", .family = Family::elementwise, .infer = predicate<"equal", dtypes::any>,
                          .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef not_equal_op{.name = "not_equal", .family = elementwise, .infer = predicate<"not_equal", dtypes::any>,
+constexpr OpDef not_equal_op{.name = "not_equal", .family = Family::elementwise, .infer = predicate<"not_equal", dtypes::any>,
                              .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef less_op{.name = "less", .family = elementwise, .infer = predicate<"less", dtypes::numbers>,
+constexpr OpDef less_op{.name = "less", .family = Family::elementwise, .infer = predicate<"less", dtypes::numbers>,
                         .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef less_equal_op{.name = "less_equal", .family = elementwise,
+constexpr OpDef less_equal_op{.name = "less_equal", .family = Family::elementwise,
                               .infer = predicate<"less_equal", dtypes::numbers>,
                               .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef greater_op{.name = "greater", .family = elementwise, .infer = predicate<"greater", dtypes::numbers>,
+constexpr OpDef greater_op{.name = "greater", .family = Family::elementwise, .infer = predicate<"greater", dtypes::numbers>,
                            .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef greater_equal_op{.name = "greater_equal", .family = elementwise,
+constexpr OpDef greater_equal_op{.name = "greater_equal", .family = Family::elementwise,
                                  .infer = predicate<"greater_equal", dtypes::numbers>,
                                  .batch = batch_as_elementwise, .differentiable = false};
 
-constexpr OpDef bitwise_and_op{.name = "bitwise_and", .family = elementwise,
+constexpr OpDef bitwise_and_op{.name = "bitwise_and", .family = Family::elementwise,
                                .infer = same_type<"bitwise_and", dtypes::bit_patterns, 2>,
                                .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef bitwise_or_op{.name = "bitwise_or", .family = elementwise,
+constexpr OpDef bitwise_or_op{.name = "bitwise_or", .family = Family::elementwise,
                               .infer = same_type<"bitwise_or", dtypes::bit_patterns, 2>,
                               .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef bitwise_xor_op{.name = "bitwise_xor", .family = elementwise,
+constexpr OpDef bitwise_xor_op{.name = "bitwise_xor", .family = Family::elementwise,
                                .infer = same_type<"bitwise_xor", dtypes::bit_patterns, 2>,
                                .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef bitwise_not_op{.name = "bitwise_not", .family = elementwise,
+constexpr OpDef bitwise_not_op{.name = "bitwise_not", .family = Family::elementwise,
                                .infer = same_type<"bitwise_not", dtypes::bit_patterns>,
                                .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef shift_left_op{.name = "shift_left", .family = elementwise,
+constexpr OpDef shift_left_op{.name = "shift_left", .family = Family::elementwise,
                               .infer = same_type<"shift_left", dtypes::integers, 2>,
                               .batch = batch_as_elementwise, .differentiable = false};
-constexpr OpDef shift_right_logical_op{.name = "shift_right_logical", .family = elementwise,
+constexpr OpDef shift_right_logical_op{.name = "shift_right_logical", .family = Family::elementwise,
                                        .infer = same_type<"shift_right_logical", dtypes::unsigned_integers, 2>,
                                        .batch = batch_as_elementwise, .differentiable = false};
 
@@ -55,14 +54,14 @@ std::vector<Type> infer_select(std::span<const Type> in, const Attrs&) {
   return {in[1]};
 }
 
-constexpr OpDef select_op{.name = "select", .family = elementwise, .infer = infer_select,
+constexpr OpDef select_op{.name = "select", .family = Family::elementwise, .infer = infer_select,
                           .vjp = [](const VjpArgs& v) {
                             const Array none = zeros_like(v.ct[0]);
                             return Arrays{{}, select(v.in[0], v.ct[0], none), select(v.in[0], none, v.ct[0])};
                           },
                           .batch = batch_as_elementwise};
 
-constexpr OpDef cast_op{.name = "cast", .family = elementwise,
+constexpr OpDef cast_op{.name = "cast", .family = Family::elementwise,
                         .infer = [](std::span<const Type> in, const Attrs& attrs) {
                           expect_same_types("cast", dtypes::stored, 1, in);
                           return std::vector<Type>{{attrs.as<CastAttrs>().dtype, in[0].shape}};
@@ -73,7 +72,7 @@ constexpr OpDef cast_op{.name = "cast", .family = elementwise,
                         },
                         .batch = batch_as_elementwise};
 
-constexpr OpDef bitcast_op{.name = "bitcast", .family = elementwise,
+constexpr OpDef bitcast_op{.name = "bitcast", .family = Family::elementwise,
                            .infer = [](std::span<const Type> in, const Attrs& attrs) {
                              expect_same_types("bitcast", dtypes::words, 1, in);
                              const Type to{attrs.as<CastAttrs>().dtype, in[0].shape};
@@ -83,7 +82,7 @@ constexpr OpDef bitcast_op{.name = "bitcast", .family = elementwise,
                            .batch = batch_as_elementwise,
                            .differentiable = false};
 
-constexpr OpDef stop_gradient_op{.name = "stop_gradient", .family = elementwise,
+constexpr OpDef stop_gradient_op{.name = "stop_gradient", .family = Family::elementwise,
                                  .infer = same_type<"stop_gradient", dtypes::stored>,
                                  .batch = batch_as_elementwise, .differentiable = false};
 

@@ -143,7 +143,7 @@ void sort(const Call& call) {
   });
 }
 
-constexpr Entry entries[] = {
+constexpr Entry reduce_entries[] = {
     {"reduce_sum", reduce_sum}, {"reduce_prod", reduce_prod}, {"reduce_max", reduce_max}, {"reduce_min", reduce_min},
     {"reduce_and", reduce_and}, {"reduce_or", reduce_or},     {"argmax", argmax},         {"argmin", argmin},
     {"cumsum", cumsum},         {"sort", sort},
@@ -151,6 +151,6 @@ constexpr Entry entries[] = {
 
 }  // namespace
 
-std::span<const Entry> reduce_kernels() { return entries; }
+std::span<const Entry> reduce_kernels() { return reduce_entries; }
 
 }  // namespace nnx::reference

@@ -6,8 +6,6 @@ namespace nnx {
 namespace {
 
 bool floats(const Graph& graph, Value v) { return is_floating(graph.type(v).dtype); }
-bool any_of(const Flags& flags) { return std::ranges::find(flags, true) != flags.end(); }
-
 ValueFlags none_of(const Graph& graph) {
   ValueFlags flags;
   for (const Node& node : graph.nodes) flags.emplace_back(node.types.size(), false);

@@ -1,9 +1,13 @@
 // Where a gradient flows: along floating values, through ops that are differentiable, and through bodies by their rules.
 #pragma once
 
+#include <algorithm>
+
 #include "transform/body_rules.h"
 
 namespace nnx {
+
+inline bool any_of(const Flags& flags) { return std::ranges::find(flags, true) != flags.end(); }
 
 using ValueFlags = std::vector<Flags>;   // by node and output
 

@@ -4,6 +4,7 @@
 #include "ops/attrs.h"
 #include "ops/loop.h"
 #include "ops/shape.h"
+#include "transform/activity.h"
 #include "transform/body_rules.h"
 #include "transform/vmap.h"
 
@@ -29,8 +30,6 @@ Flags floating(const std::vector<Type>& types) {
 }
 
 Flags inputs_that_float(const Node& node) { return floating(node.attrs.as<CustomVjpAttrs>().body->input_types()); }
-
-bool any_of(const Flags& flags) { return std::ranges::find(flags, true) != flags.end(); }
 
 BodyVjp vjp_custom(const Node& node, std::span<const Array> in, const Flags&, const Flags&) {
   const auto& a = node.attrs.as<CustomVjpAttrs>();

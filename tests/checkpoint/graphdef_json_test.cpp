@@ -13,7 +13,7 @@ using namespace nnx::test;
 
 namespace {
 
-std::string file_of(const std::string& nodes) { return "{\"version\":1,\"nodes\":[" + nodes + "]}"; }
+std::string graphdef_of(const std::string& nodes) { return "{\"version\":1,\"nodes\":[" + nodes + "]}"; }
 
 const Error& refused(const std::string& text) {
   static Error last(ErrorKind::internal, {});
@@ -61,7 +61,7 @@ TEST_CASE("doubles of a GraphDef are exact") {
 
 TEST_CASE("unknown types and kinds become placeholders that compare, print and refuse to merge") {
   const std::string text =
-      file_of(R"({"module":"Foreign","attributes":[{"key":"w","node":1}]},{"variable":"ForeignKind"})");
+      graphdef_of(R"({"module":"Foreign","attributes":[{"key":"w","node":1}]},{"variable":"ForeignKind"})");
   const GraphDef def = GraphDef::from_json(text);
   CHECK(def == GraphDef::from_json(text));
   CHECK(def.nodes[0].type->name == "Foreign");
@@ -87,38 +87,38 @@ TEST_CASE("a hostile GraphDef is refused with a reason") {
       {R"({"version":1,"nodes":{}})", "list of nodes"},
       {R"({"version":1,"nodes":[],"x":1})", "nothing else"},
       {R"({"version":1,"version":1,"nodes":[]})", "twice"},
-      {file_of(leaf) + "x", "JSON"},
-      {file_of("7"), "not an object"},
-      {file_of("{}"), "must be one of"},
-      {file_of(R"({"module":"M","variable":"Param"})"), "must be one of"},
-      {file_of(R"({"module":7})"), "string"},
-      {file_of(R"({"module":"M","tag":"x"})"), "only a Variable"},
-      {file_of(R"({"module":"M","other":1})"), "unknown member"},
-      {file_of(module(R"({"node":1})") + "," + leaf), "key"},
-      {file_of(module(R"({"key":"a","node":1,"value":2})") + "," + leaf), "more than"},
-      {file_of(module(R"({"key":"a","what":1})")), "unknown member"},
-      {file_of(module(R"({"key":"a","number":"1"})")), "unknown member"},
-      {file_of(module(R"({"key":"a","number":1e999})")), "JSON"},
-      {file_of(module(R"({"key":"a","value":[1,2.5]})")), "integer"},
-      {file_of(module(R"({"key":"a","value":18446744073709551615})")), "integer"},
-      {file_of(module(R"({"key":"a","node":5})")), "not there"},
-      {file_of(module(R"({"key":"a","node":-1})")), "out of range"},
-      {file_of(module(R"({"key":"a","node":99999999999999})")), "out of range"},
-      {file_of(module(R"({"key":"a","node":2})") + "," + leaf + "," + leaf), "not the next"},
-      {file_of(module("") + "," + leaf), "not reached"},
-      {file_of(module(R"({"key":"b","node":1},{"key":"a","node":2})") + "," + leaf + "," + leaf), "out of order"},
-      {file_of(module(R"({"key":"a","node":1},{"key":"a","node":2})") + "," + leaf + "," + leaf), "out of order"},
-      {file_of(module(R"({"key":0,"node":1})") + "," + leaf), "out of order"},
-      {file_of(module(R"({"key":"a","array":1})")), "Arrays are out of order"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"list":1,"attributes":[{"key":1,"value":2}]})"),
+      {graphdef_of(leaf) + "x", "JSON"},
+      {graphdef_of("7"), "not an object"},
+      {graphdef_of("{}"), "must be one of"},
+      {graphdef_of(R"({"module":"M","variable":"Param"})"), "must be one of"},
+      {graphdef_of(R"({"module":7})"), "string"},
+      {graphdef_of(R"({"module":"M","tag":"x"})"), "only a Variable"},
+      {graphdef_of(R"({"module":"M","other":1})"), "unknown member"},
+      {graphdef_of(module(R"({"node":1})") + "," + leaf), "key"},
+      {graphdef_of(module(R"({"key":"a","node":1,"value":2})") + "," + leaf), "more than"},
+      {graphdef_of(module(R"({"key":"a","what":1})")), "unknown member"},
+      {graphdef_of(module(R"({"key":"a","number":"1"})")), "unknown member"},
+      {graphdef_of(module(R"({"key":"a","number":1e999})")), "JSON"},
+      {graphdef_of(module(R"({"key":"a","value":[1,2.5]})")), "integer"},
+      {graphdef_of(module(R"({"key":"a","value":18446744073709551615})")), "integer"},
+      {graphdef_of(module(R"({"key":"a","node":5})")), "not there"},
+      {graphdef_of(module(R"({"key":"a","node":-1})")), "out of range"},
+      {graphdef_of(module(R"({"key":"a","node":99999999999999})")), "out of range"},
+      {graphdef_of(module(R"({"key":"a","node":2})") + "," + leaf + "," + leaf), "not the next"},
+      {graphdef_of(module("") + "," + leaf), "not reached"},
+      {graphdef_of(module(R"({"key":"b","node":1},{"key":"a","node":2})") + "," + leaf + "," + leaf), "out of order"},
+      {graphdef_of(module(R"({"key":"a","node":1},{"key":"a","node":2})") + "," + leaf + "," + leaf), "out of order"},
+      {graphdef_of(module(R"({"key":0,"node":1})") + "," + leaf), "out of order"},
+      {graphdef_of(module(R"({"key":"a","array":1})")), "Arrays are out of order"},
+      {graphdef_of(module(R"({"key":"a","node":1})") + R"(,{"list":1,"attributes":[{"key":1,"value":2}]})"),
        "out of order"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"list":2,"attributes":[{"key":0,"value":2}]})"), "says 2"},
-      {file_of(module(R"({"key":"a","node":1},{"key":"b","node":1})") + R"(,{"list":0})"), "cannot be shared"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","attributes":[{"key":"x"}]})"),
+      {graphdef_of(module(R"({"key":"a","node":1})") + R"(,{"list":2,"attributes":[{"key":0,"value":2}]})"), "says 2"},
+      {graphdef_of(module(R"({"key":"a","node":1},{"key":"b","node":1})") + R"(,{"list":0})"), "cannot be shared"},
+      {graphdef_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","attributes":[{"key":"x"}]})"),
        "Variable has attributes"},
-      {file_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","metadata":{"x":null}})"), "integer"},
-      {file_of(std::string(100, '[')), "nested deeper"},
-      {file_of("\"\xff\""), "JSON"},
+      {graphdef_of(module(R"({"key":"a","node":1})") + R"(,{"variable":"Param","metadata":{"x":null}})"), "integer"},
+      {graphdef_of(std::string(100, '[')), "nested deeper"},
+      {graphdef_of("\"\xff\""), "JSON"},
   };
   for (const auto& [text, why] : cases) {
     CAPTURE(text);
@@ -134,11 +134,11 @@ TEST_CASE("objects nested deeper than the walks allow are refused; cycles are no
     std::string nodes;
     for (int i = 0; i < n; ++i)
       nodes += fmt::format(R"({{"module":"M","attributes":[{{"key":"next","node":{}}}]}},)", i + 1);
-    return file_of(nodes + R"({"module":"M"})");
+    return graphdef_of(nodes + R"({"module":"M"})");
   };
   CHECK(GraphDef::from_json(chain(900)).nodes.size() == 901);
   CHECK(mentions(refused(chain(1100)), "nested deeper"));
-  const GraphDef cycle = GraphDef::from_json(file_of(R"({"module":"M","attributes":[{"key":"self","node":0}]})"));
+  const GraphDef cycle = GraphDef::from_json(graphdef_of(R"({"module":"M","attributes":[{"key":"self","node":0}]})"));
   CHECK(cycle.to_string() == "M #0\n  self: M #0 (shared)\n");
 }
 

@@ -9,12 +9,9 @@
 
 using namespace nnx;
 using test::error_of;
+using test::merged;
 
 namespace {
-
-std::string merged(const std::string& base, const std::string& overlay) {
-  return write_flow(merge(parse_yaml(base, "a.yaml"), parse_yaml(overlay, "b.yaml")));
-}
 
 std::string merge_error(const std::string& base, const std::string& overlay) {
   return error_of([&] { merged(base, overlay); });

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "config/compose.h"
+#include "config/write.h"
 
 namespace nnx::test {
 
@@ -16,6 +18,11 @@ template <class F> std::string error_of(F&& f) {
     f();
     return "";
   } catch (const Error& e) { return std::to_string(exit_code(e.kind())) + " " + e.what(); }
+}
+
+// Two texts merged, as one line of YAML.
+inline std::string merged(const std::string& base, const std::string& overlay) {
+  return write_flow(merge(parse_yaml(base, "a.yaml"), parse_yaml(overlay, "b.yaml")));
 }
 
 class TemporaryFolder {

@@ -8,6 +8,7 @@
 
 using namespace nnx;
 using test::error_of;
+using test::merged;
 
 namespace {
 
@@ -23,10 +24,6 @@ std::string applied(const std::vector<std::string>& arguments) {
 
 std::string argument_error(const std::vector<std::string>& arguments) {
   return error_of([&] { apply_arguments(parse_yaml(base_text, "c.yaml"), arguments); });
-}
-
-std::string merged(const std::string& base, const std::string& overlay) {
-  return write_flow(merge(parse_yaml(base, "a.yaml"), parse_yaml(overlay, "b.yaml")));
 }
 
 }  // namespace

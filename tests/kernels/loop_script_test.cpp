@@ -64,8 +64,6 @@ bool has_script(const FusedLoop& loop, int threads = 1) {
   return LoopScript::make(make_loop_program(loop, threads)) != nullptr;
 }
 
-constexpr DType f32 = DType::f32, boolean = DType::boolean;
-
 }  // namespace
 
 TEST_CASE("a script broadcasts, reduces and stores as a walk does") {

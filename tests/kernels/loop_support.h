@@ -12,6 +12,8 @@
 
 namespace nnx::kernels {
 
+constexpr DType f32 = DType::f32, f64 = DType::f64, i32 = DType::i32, u32 = DType::u32, boolean = DType::boolean;
+
 inline void run_kernel(const Kernel& kernel, std::vector<void*> args) {
   const BufferRef scratch = Buffer::allocate(kernel.scratch_bytes() + 64);
   std::memset(scratch->data(), 0xff, kernel.scratch_bytes());  // nothing may count on zeros

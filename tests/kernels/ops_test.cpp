@@ -13,8 +13,6 @@
 namespace nnx::kernels {
 namespace {
 
-const DType f32 = DType::f32, f64 = DType::f64, i32 = DType::i32, u32 = DType::u32, boolean = DType::boolean;
-
 // Data of a type: floats in [-2, 2), small integers, bits.
 BufferRef make_data(const Type& type, uint32_t seed, int64_t low = -6, int64_t high = 6) {
   const BufferRef b = Buffer::allocate(type.bytes() + 1);

@@ -33,7 +33,7 @@ Built build(const std::string& text, uint64_t seed = 0) {
   return built;
 }
 
-std::string error_of(const std::string& text) {
+std::string definition_error(const std::string& text) {
   try {
     build(text).model(ones({2, 4}));
     return "good";
@@ -182,7 +182,7 @@ TEST_CASE("a call computes what its expression says") {
 
 TEST_CASE("errors of a call stand at its line and column") {
   const auto in_call = [](const std::string& call) {
-    return error_of("modules:\n  M:\n    attributes: {w: {type: Param, shape: [3]}, f: relu}\n    call: |\n      y = relu(x)\n      return " + call + "\nmodel: M\n");
+    return definition_error("modules:\n  M:\n    attributes: {w: {type: Param, shape: [3]}, f: relu}\n    call: |\n      y = relu(x)\n      return " + call + "\nmodel: M\n");
   };
   const std::string sum = in_call("y + w");
   CHECK(sum.starts_with("m.yaml:6:16: modules.M.call: "));
@@ -212,5 +212,5 @@ TEST_CASE("every activation is a function by its name") {
 TEST_CASE("a definition of a hundred thousand words is refused in no time") {
   std::string call = "x";
   for (int i = 0; i < 50'000; ++i) call += " + x";
-  CHECK(error_of("modules:\n  M:\n    call: " + call + "\nmodel: M\n") == "m.yaml:3:40011: modules.M.call: more than 20000 words");
+  CHECK(definition_error("modules:\n  M:\n    call: " + call + "\nmodel: M\n") == "m.yaml:3:40011: modules.M.call: more than 20000 words");
 }

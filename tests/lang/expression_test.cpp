@@ -39,7 +39,7 @@ std::string shown(const Expression& e) {
 }
 std::string expression(std::string_view text) { return shown(parse_expression(text)); }
 
-std::string error_of(std::string_view text) {
+std::string syntax_error_of(std::string_view text) {
   try {
     parse_program(text);
     return "good";
@@ -93,44 +93,44 @@ TEST_CASE("programs are lines of assignments, loops and a return") {
 }
 
 TEST_CASE("what is no program says where and what was expected") {
-  CHECK(error_of("") == "0: the call is empty; write what it gives");
-  CHECK(error_of("  # nothing\n") == "0: the call is empty; write what it gives");
-  CHECK(error_of("f(x") == "3: expected ')' or ',' after an argument, got the end of the line");
-  CHECK(error_of("(x + 1") == "6: expected ')' to close the '(', got the end of the line");
-  CHECK(error_of("x +") == "3: expected a value, got the end of the line");
-  CHECK(error_of("x y") == "2: expected an operator or the end of the line, got 'y'");
-  CHECK(error_of("f(x)\ny = 2") == "0: this value is not used; assign it to a name, or give it with `return`");
-  CHECK(error_of("y = 2") == "5: the call gives nothing; end with `return` and the result");
-  CHECK(error_of("return x\ny = 2") == "9: nothing can follow `return`");
-  CHECK(error_of("f(x) = 2") == "0: only names can be assigned; == compares");
-  CHECK(error_of("f(a=1, b)") == "7: expected name=value: arguments with a name come last, got 'b'");
-  CHECK(error_of("f(a=1, a=2)") == "7: argument 'a' is given twice");
-  CHECK(error_of("x ? y") == "2: nothing begins with the character '?'");
-  CHECK(error_of("x \xc3\xa4") == "2: nothing begins with the character '\xc3\xa4'");
-  CHECK(error_of("1x") == "0: expected a number, got '1x'");
-  CHECK(error_of("a < b < c") == "6: comparisons cannot be chained; use bitwise_and");
-  CHECK(error_of("if x: y") == "0: expected a value, got 'if'; this word is not part of the language or not at this place");
-  CHECK(error_of("x = 1\n  return x") == "8: expected a statement, got an indented line; lines are indented only after `for ...:`");
-  CHECK(error_of("  x = 1\nreturn x") == "8: the line begins left of those before it");
-  CHECK(error_of("for a in b:\n    a = 1\n  return a") == "24: the indentation is that of no line before");
-  CHECK(error_of("for a in b:\n  return a") == "14: `return` inside of a loop is not supported; assign it to a name");
-  CHECK(error_of("'abc") == "0: the quoted text that begins here is never closed");
-  CHECK(error_of("x[]") == "2: expected an index, got ']'");
+  CHECK(syntax_error_of("") == "0: the call is empty; write what it gives");
+  CHECK(syntax_error_of("  # nothing\n") == "0: the call is empty; write what it gives");
+  CHECK(syntax_error_of("f(x") == "3: expected ')' or ',' after an argument, got the end of the line");
+  CHECK(syntax_error_of("(x + 1") == "6: expected ')' to close the '(', got the end of the line");
+  CHECK(syntax_error_of("x +") == "3: expected a value, got the end of the line");
+  CHECK(syntax_error_of("x y") == "2: expected an operator or the end of the line, got 'y'");
+  CHECK(syntax_error_of("f(x)\ny = 2") == "0: this value is not used; assign it to a name, or give it with `return`");
+  CHECK(syntax_error_of("y = 2") == "5: the call gives nothing; end with `return` and the result");
+  CHECK(syntax_error_of("return x\ny = 2") == "9: nothing can follow `return`");
+  CHECK(syntax_error_of("f(x) = 2") == "0: only names can be assigned; == compares");
+  CHECK(syntax_error_of("f(a=1, b)") == "7: expected name=value: arguments with a name come last, got 'b'");
+  CHECK(syntax_error_of("f(a=1, a=2)") == "7: argument 'a' is given twice");
+  CHECK(syntax_error_of("x ? y") == "2: nothing begins with the character '?'");
+  CHECK(syntax_error_of("x \xc3\xa4") == "2: nothing begins with the character '\xc3\xa4'");
+  CHECK(syntax_error_of("1x") == "0: expected a number, got '1x'");
+  CHECK(syntax_error_of("a < b < c") == "6: comparisons cannot be chained; use bitwise_and");
+  CHECK(syntax_error_of("if x: y") == "0: expected a value, got 'if'; this word is not part of the language or not at this place");
+  CHECK(syntax_error_of("x = 1\n  return x") == "8: expected a statement, got an indented line; lines are indented only after `for ...:`");
+  CHECK(syntax_error_of("  x = 1\nreturn x") == "8: the line begins left of those before it");
+  CHECK(syntax_error_of("for a in b:\n    a = 1\n  return a") == "24: the indentation is that of no line before");
+  CHECK(syntax_error_of("for a in b:\n  return a") == "14: `return` inside of a loop is not supported; assign it to a name");
+  CHECK(syntax_error_of("'abc") == "0: the quoted text that begins here is never closed");
+  CHECK(syntax_error_of("x[]") == "2: expected an index, got ']'");
 }
 
 TEST_CASE("hostile programs are refused by their size") {
-  CHECK(error_of(repeat("(", 5000) + "x") == "100: nesting deeper than 200 levels");
-  CHECK(error_of(repeat("-", 5000) + "x") == "199: nesting deeper than 200 levels");
-  CHECK(error_of(repeat("f(", 5000)) == "200: nesting deeper than 200 levels");
-  CHECK(error_of(repeat("x[", 5000)).ends_with("nesting deeper than 200 levels"));
-  CHECK(error_of("x" + repeat(" + x", 5000)).ends_with("deeper than 200 operations; assign a part to a name"));
-  CHECK(error_of("x" + repeat(".T", 5000)).ends_with("deeper than 200 operations; assign a part to a name"));
-  CHECK(error_of("2" + repeat("**2", 5000)).find("200") != std::string::npos);
-  CHECK(error_of(repeat("x ", 100'000)).ends_with("more than 20000 words"));
-  CHECK(error_of("f(" + repeat("x,", 100'000) + ")").ends_with("more than 20000 words"));
+  CHECK(syntax_error_of(repeat("(", 5000) + "x") == "100: nesting deeper than 200 levels");
+  CHECK(syntax_error_of(repeat("-", 5000) + "x") == "199: nesting deeper than 200 levels");
+  CHECK(syntax_error_of(repeat("f(", 5000)) == "200: nesting deeper than 200 levels");
+  CHECK(syntax_error_of(repeat("x[", 5000)).ends_with("nesting deeper than 200 levels"));
+  CHECK(syntax_error_of("x" + repeat(" + x", 5000)).ends_with("deeper than 200 operations; assign a part to a name"));
+  CHECK(syntax_error_of("x" + repeat(".T", 5000)).ends_with("deeper than 200 operations; assign a part to a name"));
+  CHECK(syntax_error_of("2" + repeat("**2", 5000)).find("200") != std::string::npos);
+  CHECK(syntax_error_of(repeat("x ", 100'000)).ends_with("more than 20000 words"));
+  CHECK(syntax_error_of("f(" + repeat("x,", 100'000) + ")").ends_with("more than 20000 words"));
   std::string loops;
   for (int i = 0; i < 100; ++i) loops += repeat(" ", static_cast<size_t>(i)) + "for a in b:\n";
-  CHECK(error_of(loops).ends_with("more than 16 loops inside of each other"));
+  CHECK(syntax_error_of(loops).ends_with("more than 16 loops inside of each other"));
 }
 
 TEST_CASE("random words never do more than fail") {
@@ -143,7 +143,7 @@ TEST_CASE("random words never do more than fail") {
       state = state * 6364136223846793005u + 1442695040888963407u;
       text += words[(state >> 33) % words.size()] + " ";
     }
-    good += error_of(text) == "good";
+    good += syntax_error_of(text) == "good";
   }
   CHECK(good > 0);
 }

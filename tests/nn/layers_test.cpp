@@ -11,6 +11,7 @@
 #include "nn/losses.h"
 #include "nn/sequential.h"
 #include "ops/ops.h"
+#include "support/errors.h"
 #include "support/golden.h"
 #include "transform/vmap.h"
 
@@ -18,15 +19,6 @@ using namespace nnx;
 using namespace nnx::test;
 
 namespace {
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 struct MLP : Module<MLP, Layer> {
   Ref<Layer> linear1, dropout, bn, linear2;

@@ -12,12 +12,12 @@ using namespace nnx;
 
 namespace {
 
-struct Block : Module<Block, Layer> {
+struct TwoLayers : Module<TwoLayers, Layer> {
   Ref<Linear> linear;
   Ref<BatchNorm> bn;
   Ref<Dropout> dropout;
-  Block() = default;
-  Block(int64_t din, int64_t dout, Rngs& rngs)
+  TwoLayers() = default;
+  TwoLayers(int64_t din, int64_t dout, Rngs& rngs)
       : linear(make<Linear>(din, dout, rngs)), bn(make<BatchNorm>(dout, rngs)), dropout(make<Dropout>(0.2, rngs)) {}
   Array operator()(const Array& x) override { return relu(dropout(bn(linear(x)))); }
   static void fields(auto& self, auto&& f) {
@@ -28,9 +28,9 @@ struct Block : Module<Block, Layer> {
 };
 
 struct Foo : Module<Foo, Layer> {
-  Ref<Block> block1, block2;
+  Ref<TwoLayers> block1, block2;
   Foo() = default;
-  explicit Foo(Rngs& rngs) : block1(make<Block>(32, 128, rngs)), block2(make<Block>(128, 10, rngs)) {}
+  explicit Foo(Rngs& rngs) : block1(make<TwoLayers>(32, 128, rngs)), block2(make<TwoLayers>(128, 10, rngs)) {}
   Array operator()(const Array& x) override { return block2(block1(x)); }
   static void fields(auto& self, auto&& f) {
     f("block1", self.block1);

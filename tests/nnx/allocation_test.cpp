@@ -8,11 +8,11 @@ using namespace nnx;
 
 namespace {
 
-struct Dense : Module<Dense, Layer> {
+struct Projection : Module<Projection, Layer> {
   Param kernel, bias;
   Number scale = 0.5;
-  Dense() = default;
-  Dense(int64_t in, int64_t out, Rngs& rngs) : kernel(random::normal(rngs.params(), {in, out})), bias(zeros({out})) {}
+  Projection() = default;
+  Projection(int64_t in, int64_t out, Rngs& rngs) : kernel(random::normal(rngs.params(), {in, out})), bias(zeros({out})) {}
   Array operator()(const Array& x) override { return tanh(matmul(x, kernel) + bias) * scale.array(); }
   static void fields(auto& self, auto&& f) {
     f("kernel", self.kernel);
@@ -25,9 +25,9 @@ struct Dense : Module<Dense, Layer> {
 
 TEST_CASE("a cached train step allocates nothing of ours") {
   Rngs rngs(0);
-  auto model = make<Dense>(20, 30, rngs);
-  const auto step = jit([](Ref<Dense> m, Array x) {
-    const auto loss_fn = [&](Ref<Dense> inner) { return mean(square((*inner)(x))); };
+  auto model = make<Projection>(20, 30, rngs);
+  const auto step = jit([](Ref<Projection> m, Array x) {
+    const auto loss_fn = [&](Ref<Projection> inner) { return mean(square((*inner)(x))); };
     auto [loss, grads] = value_and_grad(loss_fn)(m);
     check_finite(loss, "loss");
     m->kernel.set(m->kernel.get() - grads["kernel"] * 0.1);

@@ -1,28 +1,10 @@
 // The object layer on the modules of the guide: split, merge, sharing, jit, grad.
-#include <doctest/doctest.h>
-
-#include "nnx/nnx.h"
+#include "nnx/modules.h"
 
 using namespace nnx;
+using namespace nnx::test;
 
 namespace {
-
-struct Count : VariableOf<Count> { using VariableOf::VariableOf; static constexpr std::string_view name = "Count"; };
-
-struct Linear : Module<Linear, Layer> {
-  Param w, b;
-  int64_t din = 0, dout = 0;
-  Linear() = default;
-  Linear(int64_t in, int64_t out, Rngs& rngs)
-      : w(random::uniform(rngs.params(), {in, out})), b(zeros({out})), din(in), dout(out) {}
-  Array operator()(const Array& x) override { return matmul(x, w) + b; }
-  static void fields(auto& self, auto&& f) {
-    f("w", self.w);
-    f("b", self.b);
-    f("din", self.din);
-    f("dout", self.dout);
-  }
-};
 
 struct StatefulLinear : Module<StatefulLinear> {
   Param w, b;
@@ -69,15 +51,6 @@ struct Link : Module<Link> {
     f("value", self.value);
   }
 };
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 }  // namespace
 

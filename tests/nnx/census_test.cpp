@@ -11,10 +11,10 @@ using nnx::test::error_of;
 
 namespace {
 
-struct Linear : Module<Linear, Layer> {
+struct Affine : Module<Affine, Layer> {
   Param kernel, bias;
-  Linear() = default;
-  Linear(int64_t in, int64_t out, Rngs& rngs) : kernel(rngs.stream("params")->normal({in, out})), bias(zeros({out})) {}
+  Affine() = default;
+  Affine(int64_t in, int64_t out, Rngs& rngs) : kernel(rngs.stream("params")->normal({in, out})), bias(zeros({out})) {}
   Array operator()(const Array& x) override { return matmul(x, kernel) + bias; }
   static void fields(auto& self, auto&& f) {
     f("kernel", self.kernel);
@@ -53,7 +53,7 @@ struct Stats : Module<Stats> {
   }
 };
 
-struct Counter : Module<Counter> {
+struct Counted : Module<Counted> {
   Param count = Param(scalar<int32_t>(0));
   void inc() { count.set(count.get() + 1); }
   static void fields(auto& self, auto&& f) { f("count", self.count); }
@@ -130,14 +130,14 @@ TEST_CASE("census 1: a Variable twice in a list is one leaf, and one Variable af
 
 TEST_CASE("census 2: two Linears with one kernel have three leaves, and still one kernel after merge") {
   Rngs rngs(0);
-  auto bar = make<Linear>(2, 2, rngs), baz = make<Linear>(2, 2, rngs);
+  auto bar = make<Affine>(2, 2, rngs), baz = make<Affine>(2, 2, rngs);
   baz->kernel = bar->kernel;
   auto model = make<Dict>();
   model->items = {{"bar", bar}, {"baz", baz}};
   const auto [def, state] = split(model);
   CHECK(state.paths() == std::vector<std::string>{"items.bar.bias", "items.bar.kernel", "items.baz.bias"});
   auto copy = merge<Dict>(def, state);
-  CHECK(as<Linear>(copy->items["bar"])->kernel.same(as<Linear>(copy->items["baz"])->kernel));
+  CHECK(as<Affine>(copy->items["bar"])->kernel.same(as<Affine>(copy->items["baz"])->kernel));
 }
 
 TEST_CASE("census 4: containers are values, Modules keep their identity") {
@@ -169,15 +169,15 @@ TEST_CASE("census 5: a Module that holds itself has one leaf and comes back hold
 
 TEST_CASE("census 6: a Module under two names stays one, its Variables the same") {
   Rngs rngs(0);
-  auto m1 = make<Linear>(2, 3, rngs);
+  auto m1 = make<Affine>(2, 3, rngs);
   auto dict = make<Dict>();
-  dict->items = {{"x", m1}, {"y", m1}, {"z", make<Linear>(2, 3, rngs)}};
+  dict->items = {{"x", m1}, {"y", m1}, {"z", make<Affine>(2, 3, rngs)}};
   const auto [def, state] = split(dict);
   CHECK(state.size() == 4);
   auto copy = merge<Dict>(def, state);
   CHECK(copy->items["x"] == copy->items["y"]);
   CHECK(!(copy->items["x"] == copy->items["z"]));
-  CHECK(as<Linear>(copy->items["x"])->kernel.same(as<Linear>(copy->items["y"])->kernel));
+  CHECK(as<Affine>(copy->items["x"])->kernel.same(as<Affine>(copy->items["y"])->kernel));
 }
 
 TEST_CASE("census 7: what lists and maps share counts once") {
@@ -222,9 +222,9 @@ TEST_CASE("census 11: merge misses what an empty State has not, and names it") {
 TEST_CASE("census 12: Modules come after those they hold, the root last") {
   Rngs rngs(0);
   auto root = make<Dict>(), a = make<Dict>(), b = make<Dict>();
-  a->items["a"] = make<Linear>(2, 2, rngs);
-  b->items["b"] = make<Linear>(2, 2, rngs);
-  root->items = {{"dropout", make<Stats>()}, {"linear", make<Linear>(2, 2, rngs)}};
+  a->items["a"] = make<Affine>(2, 2, rngs);
+  b->items["b"] = make<Affine>(2, 2, rngs);
+  root->items = {{"dropout", make<Stats>()}, {"linear", make<Affine>(2, 2, rngs)}};
   root->list = {a, b};
   CHECK(texts(iterate_modules(root)) == std::vector<std::string>{"items.dropout", "items.linear", "list.0.items.a", "list.0",
                                                                  "list.1.items.b", "list.1", ""});
@@ -322,16 +322,16 @@ TEST_CASE("census 19: objects split together keep what they share") {
 }
 
 TEST_CASE("census 22: pure calls change the State they return, not the object") {
-  auto counter = make<Counter>();
+  auto counter = make<Counted>();
   const auto [def, before] = split(counter);
   const auto twice = jit([def = def](State s) {
-    for (int i = 0; i < 2; ++i) s = call<Counter>(def, s, [](Ref<Counter> c) { c->inc(); });
+    for (int i = 0; i < 2; ++i) s = call<Counted>(def, s, [](Ref<Counted> c) { c->inc(); });
     return s;
   });
   CHECK(twice(before)["count"].item<int32_t>() == 2);
   CHECK(before["count"].item<int32_t>() == 0);
   CHECK(counter->count.get().item<int32_t>() == 0);
-  const auto [now, after] = call<Counter>(def, before, [](Ref<Counter> c) { return c->inc(), c->count.get(); });
+  const auto [now, after] = call<Counted>(def, before, [](Ref<Counted> c) { return c->inc(), c->count.get(); });
   CHECK(now.item<int32_t>() == 1);
   CHECK(after["count"].item<int32_t>() == 1);
 }
@@ -425,7 +425,7 @@ TEST_CASE("census 53: unknown attributes of set_attributes and view are listed")
   CHECK(!as<Stats>(root->items["b"])->deterministic);
   set_attributes(root, {{"d", 7}}, only<Stats>);
   CHECK(as<Stats>(root->items["b"])->d == 7);
-  CHECK(error_of([&] { set_attributes(root, {{"deterministic", true}}, only<Linear>); }) ==
+  CHECK(error_of([&] { set_attributes(root, {{"deterministic", true}}, only<Affine>); }) ==
         "set_attributes: Could not find at least one instance of the following attributes: ['deterministic']");
 
   auto changed = view(root, {{"d", 9}}, path("items.b"));
@@ -437,13 +437,13 @@ TEST_CASE("census 53: unknown attributes of set_attributes and view are listed")
 TEST_CASE("census 56: zeros through plain maps make a model of zeros") {
   Rngs rngs(0);
   auto root = make<Dict>();
-  root->list = {make<Linear>(3, 5, rngs)};
+  root->list = {make<Affine>(3, 5, rngs)};
   auto [def, values] = split(root);
   const PureDict zero = to_pure_dict(values.map([](const Path&, const Array& x) { return zeros_like(x); }));
   CHECK(zero.at("list").at(Key(0)).at("kernel").array.shape() == Shape{3, 5});
   replace_by_pure_dict(values, zero);
   auto copy = merge<Dict>(def, values);
-  CHECK((*as<Linear>(copy->list[0]))(ones({3, 3})).to_vector<float>() == std::vector<float>(15, 0.0f));
+  CHECK((*as<Affine>(copy->list[0]))(ones({3, 3})).to_vector<float>() == std::vector<float>(15, 0.0f));
   replace_by_pure_dict(values, {{"list", {{"0", {{"bias", ones({5})}}}}}});   // names of digits fit indices
   CHECK(values["list.0.bias"].to_vector<float>() == std::vector<float>(5, 1.0f));
   CHECK(error_of([&, v = values]() mutable { replace_by_pure_dict(v, {{"lost", ones({5})}}); })
@@ -456,7 +456,7 @@ TEST_CASE("census 57: diff is what one State has and the other has not") {
   Rngs rngs(0);
   const auto stack = [&](int n) {
     auto model = make<Dict>();
-    for (int i = 0; i < n; ++i) model->list.push_back(make<Linear>(2, 2, rngs));
+    for (int i = 0; i < n; ++i) model->list.push_back(make<Affine>(2, 2, rngs));
     return state(model);
   };
   const State four = stack(4), five = stack(5);

@@ -6,9 +6,9 @@ using namespace nnx::test;
 
 namespace {
 
-struct Counter : Module<Counter> {
+struct Held : Module<Held> {
   Variable value;
-  Counter() : value(scalar(0.0f)) {}
+  Held() : value(scalar(0.0f)) {}
   static void fields(auto& self, auto&& f) { f("value", self.value); }
 };
 
@@ -36,12 +36,12 @@ void add_to(const Variable& v, double n) { Variable(v).set(v.get() + n); }
 }  // namespace
 
 TEST_CASE("census 34: Collatz by cond") {
-  const auto m = make<Counter>();
+  const auto m = make<Held>();
   m->value.set(scalar(8.0f));
   const auto step = [&] {
     const Array x = m->value.get();
-    cond(equal(x - floor(x / 2.0) * 2.0, 0.0), [](Ref<Counter> c) { c->value.set(c->value.get() / 2.0); },
-         [](Ref<Counter> c) { c->value.set(c->value.get() * 3.0 + 1.0); }, m);
+    cond(equal(x - floor(x / 2.0) * 2.0, 0.0), [](Ref<Held> c) { c->value.set(c->value.get() / 2.0); },
+         [](Ref<Held> c) { c->value.set(c->value.get() * 3.0 + 1.0); }, m);
     return m->value.get().item<float>();
   };
   CHECK(step() == 4);
@@ -86,11 +86,11 @@ TEST_CASE("branches see outer Arrays, give gradients, and must end alike") {
   CHECK(floats(each_lane) == std::vector<float>{6, 20});
 
   Rngs rngs(0);
-  const auto m = make<Counter>();
+  const auto m = make<Held>();
   const auto differs = [&](auto t, auto e) { return error_of([&] { cond(yes, t, e, m, x); }); };
-  CHECK(differs([](Ref<Counter>, Array v) { return v; }, [](Ref<Counter>, Array v) { return expand_dims(v, 0); }) ==
+  CHECK(differs([](Ref<Held>, Array v) { return v; }, [](Ref<Held>, Array v) { return expand_dims(v, 0); }) ==
         "branches: they must end in the same structure, but branch 1 differs from branch 0: '' of the result: Array f32[1] -> Array f32[]");
-  CHECK(differs([](Ref<Counter> c, Array v) { c->value = Param(v); return v; }, [](Ref<Counter>, Array v) { return v; })
+  CHECK(differs([](Ref<Held> c, Array v) { c->value = Param(v); return v; }, [](Ref<Held>, Array v) { return v; })
             .find("'value' of argument 0: Variable f32[] -> Param f32[]") != std::string::npos);
   CHECK(m->value.kind().name == "Variable");
 }

@@ -13,7 +13,7 @@ namespace {
 
 bool fits(const char* glob, const char* path) { return Glob(glob).matches(parse_path(path)); }
 
-std::string error_of(const char* glob) {
+std::string glob_error(const char* glob) {
   try {
     Glob{glob};
   } catch (const Error& e) { return e.what(); }
@@ -67,13 +67,13 @@ TEST_CASE("globs: stars, alternatives, ranges and any number of steps") {
 }
 
 TEST_CASE("globs that are not well formed say what is wrong") {
-  CHECK(error_of("") == "path: expected a path, got ''");
-  CHECK(error_of("a/b") == "path: expected steps joined by '.', got 'a/b'; such as blocks.*.kernel");
-  CHECK(error_of("a..b") == "path: expected a name between the dots, got 'a..b'");
-  CHECK(error_of("a{b") == "path: expected a '}' for each '{', got 'a{b'");
-  CHECK(error_of("a}b") == "path: expected a '{' for each '}', got 'a}b'");
-  CHECK(error_of("a[b]") == "path: expected brackets that hold a range such as [2:6], got 'a[b]'");
-  CHECK(error_of("a[2:6") == "path: expected brackets that hold a range such as [2:6], got 'a[2:6'");
+  CHECK(glob_error("") == "path: expected a path, got ''");
+  CHECK(glob_error("a/b") == "path: expected steps joined by '.', got 'a/b'; such as blocks.*.kernel");
+  CHECK(glob_error("a..b") == "path: expected a name between the dots, got 'a..b'");
+  CHECK(glob_error("a{b") == "path: expected a '}' for each '{', got 'a{b'");
+  CHECK(glob_error("a}b") == "path: expected a '{' for each '}', got 'a}b'");
+  CHECK(glob_error("a[b]") == "path: expected brackets that hold a range such as [2:6], got 'a[b]'");
+  CHECK(glob_error("a[2:6") == "path: expected brackets that hold a range such as [2:6], got 'a[2:6'");
 }
 
 TEST_CASE("filters by the type of the Module that holds a Variable") {

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "nnx/nnx.h"
+#include "support/errors.h"
 
 namespace nnx::test {
 
@@ -57,15 +58,6 @@ struct Block : Module<Block> {
     f("noise", self.noise);
   }
 };
-
-inline std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 inline std::vector<float> floats(const Array& x) { return x.to_vector<float>(); }
 

@@ -22,7 +22,7 @@ Array vec(std::initializer_list<T> values) { return array<T>(values, {static_cas
 template <class T> std::vector<T> list(const Array& x) { return x.to_vector<T>(); }
 
 // Equal, where NaN equals NaN.
-void check_values(const Array& got, const std::vector<float>& expected) {
+void check_floats(const Array& got, const std::vector<float>& expected) {
   const auto values = list<float>(got);
   REQUIRE(values.size() == expected.size());
   for (size_t i = 0; i < values.size(); ++i) {
@@ -36,18 +36,18 @@ void check_values(const Array& got, const std::vector<float>& expected) {
 
 TEST_CASE_FIXTURE(WithReference, "arithmetic of floats") {
   const Array a = vec<float>({6, -7.5f, 0, inf}), b = vec<float>({4, 2, -0.0f, inf});
-  check_values(a + b, {10, -5.5f, 0, inf});
-  check_values(a - b, {2, -9.5f, 0, nan});
-  check_values(a * b, {24, -15, 0, inf});
-  check_values(a / b, {1.5f, -3.75f, nan, nan});
-  check_values(rem(a, b), {2, -1.5f, nan, nan});
-  check_values(negative(a), {-6, 7.5f, 0, -inf});
+  check_floats(a + b, {10, -5.5f, 0, inf});
+  check_floats(a - b, {2, -9.5f, 0, nan});
+  check_floats(a * b, {24, -15, 0, inf});
+  check_floats(a / b, {1.5f, -3.75f, nan, nan});
+  check_floats(rem(a, b), {2, -1.5f, nan, nan});
+  check_floats(negative(a), {-6, 7.5f, 0, -inf});
   CHECK(std::signbit(list<float>(negative(a))[2]));
-  check_values(abs(a), {6, 7.5f, 0, inf});
-  check_values(sign(vec<float>({3, -0.1f, 0, nan, -inf})), {1, -1, 0, nan, -1});
+  check_floats(abs(a), {6, 7.5f, 0, inf});
+  check_floats(sign(vec<float>({3, -0.1f, 0, nan, -inf})), {1, -1, 0, nan, -1});
   CHECK(std::signbit(list<float>(sign(vec<float>({-0.0f})))[0]));
-  check_values(square(a), {36, 56.25f, 0, inf});
-  check_values(reciprocal(vec<float>({4, -0.5f, 0})), {0.25f, -2, inf});
+  check_floats(square(a), {36, 56.25f, 0, inf});
+  check_floats(reciprocal(vec<float>({4, -0.5f, 0})), {0.25f, -2, inf});
 }
 
 TEST_CASE_FIXTURE(WithReference, "doubles keep their precision, in arithmetic with numbers too") {
@@ -76,11 +76,11 @@ TEST_CASE_FIXTURE(WithReference, "integers wrap and never trap") {
 
 TEST_CASE_FIXTURE(WithReference, "maximum and minimum take a NaN from either side") {
   const Array a = vec<float>({1, nan, 3, -inf}), b = vec<float>({2, 0, nan, inf});
-  check_values(maximum(a, b), {2, nan, nan, inf});
-  check_values(minimum(a, b), {1, nan, nan, -inf});
+  check_floats(maximum(a, b), {2, nan, nan, inf});
+  check_floats(minimum(a, b), {1, nan, nan, -inf});
   CHECK(list<uint32_t>(maximum(vec<uint32_t>({0x80000000u}), vec<uint32_t>({1}))) == std::vector<uint32_t>{0x80000000u});
   CHECK(list<int32_t>(maximum(vec<int32_t>({least}), vec<int32_t>({1}))) == std::vector<int32_t>{1});
-  check_values(clip(vec<float>({-2, 0.5f, 9, nan}), -1, 1), {-1, 0.5f, 1, nan});
+  check_floats(clip(vec<float>({-2, 0.5f, 9, nan}), -1, 1), {-1, 0.5f, 1, nan});
 }
 
 TEST_CASE_FIXTURE(WithReference, "functions are those of the standard library, in both float types") {
@@ -110,16 +110,16 @@ TEST_CASE_FIXTURE(WithReference, "functions are those of the standard library, i
 }
 
 TEST_CASE_FIXTURE(WithReference, "rsqrt, logistic, rounding and pow") {
-  check_values(rsqrt(vec<float>({4, 0.0625f, 0, inf, -1})), {0.5f, 4, inf, 0, nan});
-  check_values(logistic(vec<float>({0, -inf, inf, 100, -200})), {0.5f, 0, 1, 1, 0});
+  check_floats(rsqrt(vec<float>({4, 0.0625f, 0, inf, -1})), {0.5f, 4, inf, 0, nan});
+  check_floats(logistic(vec<float>({0, -inf, inf, 100, -200})), {0.5f, 0, 1, 1, 0});
   CHECK(list<double>(logistic(vec<double>({1.5})))[0] == doctest::Approx(0.81757447619364365).epsilon(1e-15));
-  check_values(round(vec<float>({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4f})), {0, 2, 2, 0, -2, 2});
-  check_values(pow(vec<float>({2, 4, 0, -8}), vec<float>({10, -0.5f, 0, 3})), {1024, 0.5f, 1, -512});
-  check_values(pow(vec<float>({-3}), 2), {9});
-  check_values(pow(vec<float>({4}), -1), {0.25f});
-  check_values(pow(vec<float>({4}), 0.5), {2});
-  check_values(pow(vec<float>({4}), -0.5), {0.5f});
-  check_values(pow(vec<float>({-2}), 3), {-8});
+  check_floats(round(vec<float>({0.5f, 1.5f, 2.5f, -0.5f, -1.5f, 2.4f})), {0, 2, 2, 0, -2, 2});
+  check_floats(pow(vec<float>({2, 4, 0, -8}), vec<float>({10, -0.5f, 0, 3})), {1024, 0.5f, 1, -512});
+  check_floats(pow(vec<float>({-3}), 2), {9});
+  check_floats(pow(vec<float>({4}), -1), {0.25f});
+  check_floats(pow(vec<float>({4}), 0.5), {2});
+  check_floats(pow(vec<float>({4}), -0.5), {0.5f});
+  check_floats(pow(vec<float>({-2}), 3), {-8});
   CHECK(list<bool>(is_finite(vec<float>({1, inf, -inf, nan}))) == std::vector<bool>{true, false, false, false});
 }
 

@@ -1,4 +1,4 @@
-// What the tests of single ops share: gradients through the transforms, and the text of an error.
+// What the tests of single ops share: gradients through the transforms.
 #pragma once
 
 #include <functional>
@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "ops/ops.h"
 #include "reference/reference.h"
+#include "support/errors.h"
 #include "transform/vjp.h"
 
 namespace nnx::test {
@@ -32,16 +33,6 @@ inline Arrays gradients(const Function& f, const Arrays& inputs) {
 
 inline Array gradient(const std::function<Array(const Array&)>& f, const Array& x) {
   return gradients([&](std::span<const Array> in) { return f(in[0]); }, {x})[0];
-}
-
-// The message of the Error that `call` throws; "" when it throws none.
-inline std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace nnx::test

@@ -32,7 +32,7 @@ std::vector<Type> input_types(const Sample& sample) {
   return types;
 }
 
-Graph graph_of(const OpDef& op, const Sample& sample) {
+Graph op_graph(const OpDef& op, const Sample& sample) {
   return trace(input_types(sample), [&](std::span<const Array> in) { return emit(op, sample.attrs, in); }).graph;
 }
 
@@ -139,7 +139,7 @@ void check_zero_gradient(const Graph& graph, const Arrays& inputs) {
 
 // The gradients of a sample's floating inputs for some cotangents.
 Arrays gradients_of(const OpDef& op, const Sample& sample) {
-  const Graph graph = graph_of(op, sample);
+  const Graph graph = op_graph(op, sample);
   const std::vector<int> wrt = floating(graph.input_types()), of = floating(graph.output_types());
   Arrays arguments = make_inputs(sample, 0);
   for (const Array& c : directions(types_of(chosen(reference::evaluate(graph, arguments), of)), 7))
@@ -254,7 +254,7 @@ TEST_CASE("a reference kernel writes every element of its outputs and nothing el
 
 TEST_CASE("vjp, and the vjp of the vjp, agree with finite differences") {
   for_each_sample([](const OpDef& op, const Row& row, const Sample& sample) {
-    const Graph graph = graph_of(op, sample);
+    const Graph graph = op_graph(op, sample);
     if (row.stops_gradient) check_zero_gradient(graph, make_inputs(sample, 0));
     else check_gradient(graph, make_inputs(sample, 0), sample.step, 1);
   });
@@ -281,7 +281,7 @@ TEST_CASE("the vjp in f32 follows the one in f64") {
 
 TEST_CASE("vmap is the stack of single results for every combination of batched inputs") {
   for_each_sample([](const OpDef& op, const Row&, const Sample& sample) {
-    const Graph graph = graph_of(op, sample);
+    const Graph graph = op_graph(op, sample);
     const size_t n = sample.inputs.size();
     for (size_t mask = 0; mask < (size_t{1} << n); ++mask) {
       std::vector<bool> batched(n);
@@ -299,7 +299,7 @@ TEST_CASE("attributes: every member counts in equality, hash and text") {
     CHECK_MESSAGE(sample.perturbed.size() == sample.members, "`fields` does not list every member");
     const Attrs& attrs = sample.attrs;
     CHECK(attrs == Attrs(attrs));
-    const Graph graph = graph_of(op, sample);
+    const Graph graph = op_graph(op, sample);
     for (const auto& [field, changed] : sample.perturbed) {
       INFO("field " << field << ": " << changed.to_string());
       CHECK(!(attrs == changed));
@@ -320,14 +320,14 @@ TEST_CASE("an expansion computes what the reference kernel does") {
     const auto expand = [&](std::span<const Array> in) { return op.expand(in, sample.attrs); };
     const Arrays inputs = make_inputs(sample, 1);
     check_close(reference::evaluate(trace(input_types(sample), expand).graph, inputs),
-                reference::evaluate(graph_of(op, sample), inputs), 1e-6, "expansion and kernel");
+                reference::evaluate(op_graph(op, sample), inputs), 1e-6, "expansion and kernel");
   });
 }
 
 TEST_CASE("graphs: dead nodes, equality and hash") {
   for_each_sample([](const OpDef& op, const Row&, const Sample& sample) {
-    const Graph graph = graph_of(op, sample);
-    const Graph again = graph_of(op, sample);
+    const Graph graph = op_graph(op, sample);
+    const Graph again = op_graph(op, sample);
     CHECK(same_graph(graph, again));
     CHECK(hash_graph(graph) == hash_graph(again));
     CHECK(to_string(graph) == to_string(again));

@@ -6,7 +6,7 @@ using namespace nnx::test;
 
 namespace {
 
-struct Adapted : Module<Adapted> {
+struct AdaptedWithStatistics : Module<AdaptedWithStatistics> {
   Param kernel = Param(array<float>({1, 2, 3, 4}, {2, 2}));
   LoRAParam lora_a = LoRAParam(array<float>({0.3f, -0.2f}, {2, 1})), lora_b = LoRAParam(array<float>({0.1f, 0.4f}, {1, 2}));
   BatchStat calls = BatchStat(zeros({1}));
@@ -19,15 +19,15 @@ struct Adapted : Module<Adapted> {
   }
 };
 
-Array loss_of(Ref<Adapted> m) { return mean(square(m(ones({3, 2})))); }
+Array loss_of(Ref<AdaptedWithStatistics> m) { return mean(square(m(ones({3, 2})))); }
 
 }  // namespace
 
 TEST_CASE("census 49: an optimizer of LoRAParams changes these alone") {
-  auto model = make<Adapted>();
+  auto model = make<AdaptedWithStatistics>();
   auto optimizer = make<Optimizer>(model, optim::adam(1e-2), of<LoRAParam>);
   const State others = state(model, !of<LoRAParam>), adapters = state(model, of<LoRAParam>);
-  const auto step = jit([](Ref<Adapted> m, Ref<Optimizer> o) {
+  const auto step = jit([](Ref<AdaptedWithStatistics> m, Ref<Optimizer> o) {
     auto [loss, grads] = value_and_grad(loss_of, o->wrt())(m);
     o->update(grads);
     return loss;
@@ -44,7 +44,7 @@ TEST_CASE("census 49: an optimizer of LoRAParams changes these alone") {
 }
 
 TEST_CASE("census 50: update gives updates of the parameters' shapes") {
-  auto model = make<Adapted>();
+  auto model = make<AdaptedWithStatistics>();
   auto optimizer = make<Optimizer>(model, optim::adam(1e-2));
   const State before = state(model, of<Param>);
   const State updates = optimizer->update(grad(loss_of)(model));

@@ -27,7 +27,7 @@ Ref<Optimizer> built(const Ref<Pair>& model, const std::string& yaml) {
   return optimizers().build(parse_yaml(yaml, "o.yaml"), diagnostics, model, 100);
 }
 
-std::string build_error(const std::string& yaml) {
+std::string groups_error(const std::string& yaml) {
   try {
     built(make<Pair>(), yaml);
   } catch (const Error& error) { return error.what(); }
@@ -89,15 +89,15 @@ TEST_CASE("the first group that matches wins; groups are exhaustive and not empt
   const auto model = make<Pair>();
   const auto groups = built(model, "{type: adam, learning_rate: 0.1, groups: {one: {select: Param, frozen: false}}}");
   CHECK(state(groups, of<OptState>).contains("tx.one.adam.mu.b"));
-  CHECK(build_error("{type: adam, learning_rate: 0.1, groups: {one: {select: a}}}") ==
+  CHECK(groups_error("{type: adam, learning_rate: 0.1, groups: {one: {select: a}}}") ==
         "o.yaml:1:1: adam: optimizer groups: Non-exhaustive filters, got a non-empty remainder: b (Param); a last group "
         "with select: ... takes all others");
-  CHECK(build_error("{type: adam, learning_rate: 0.1, groups: {one: {select: Param}, two: {select: a}}}") ==
+  CHECK(groups_error("{type: adam, learning_rate: 0.1, groups: {one: {select: Param}, two: {select: a}}}") ==
         "o.yaml:1:1: adam: optimizer groups: no parameter is left for the group 'two' (a); the first group that matches wins; "
         "parameters: a, b");
-  CHECK(build_error("{type: adam, learning_rate: 0.1, groups: {one: {select: '...', weight_decay: 0.1}}}").find(
+  CHECK(groups_error("{type: adam, learning_rate: 0.1, groups: {one: {select: '...', weight_decay: 0.1}}}").find(
             "weight_decay: adam has none; adamw has") != std::string::npos);
-  CHECK(build_error("{type: adam, learning_rate: 0.1, groups: {'1st': {select: '...'}}}").find("names of letters, digits and _") !=
+  CHECK(groups_error("{type: adam, learning_rate: 0.1, groups: {'1st': {select: '...'}}}").find("names of letters, digits and _") !=
         std::string::npos);
 }
 

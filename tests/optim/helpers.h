@@ -6,6 +6,7 @@
 #include <string>
 
 #include "optim/optim.h"
+#include "support/errors.h"
 
 namespace nnx::test {
 
@@ -53,13 +54,6 @@ struct Net : Module<Net> {
 };
 
 inline Array net_loss(const Ref<Net>& model, const Array& x, const Array& y) { return mean(square((*model)(x)-y)); }
-
-inline std::string error_of(auto&& f) {
-  try {
-    f();
-  } catch (const Error& e) { return e.what(); }
-  return "";
-}
 
 inline std::map<std::string, std::vector<float>> floats_of(const State& state) {
   std::map<std::string, std::vector<float>> out;
