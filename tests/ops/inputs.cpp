@@ -35,9 +35,10 @@ template <class T> void fill_integers(T* out, size_t n, const Input& input, uint
 template <class T> void fill_reals(T* out, size_t n, const Input& input, uint64_t seed, size_t position) {
   const double offset = fraction(static_cast<double>(position + 1) * 0.6180339887 + static_cast<double>(seed) * 0.03);
   const std::vector<size_t> order = shuffled(n, draw(seed, position));
+  using Real = std::conditional_t<std::is_same_v<T, double>, double, float>;   // bf16 is made from a float
   for (size_t i = 0; i < n; ++i)
-    out[i] = static_cast<T>(input.low + (input.high - input.low) * (static_cast<double>(order[i]) + offset) /
-                                            static_cast<double>(n));
+    out[i] = static_cast<T>(static_cast<Real>(
+        input.low + (input.high - input.low) * (static_cast<double>(order[i]) + offset) / static_cast<double>(n)));
 }
 
 template <class T> std::vector<double> widened(const Array& a) {

@@ -8,7 +8,7 @@
 namespace nnx::test {
 namespace {
 
-constexpr int64_t rows = 5, cols = 6;
+constexpr int64_t row_count = 5, cols = 6;
 
 class Grower {
  public:
@@ -99,7 +99,7 @@ RandomGraph random_graph(uint64_t seed, int steps) {
   Dice dice(seed);
   RandomGraph result;
   for (const Shape& shape :
-       {Shape{rows, cols}, Shape{cols}, Shape{rows, 1}, Shape{}, Shape{2, 3, 4}, Shape{rows, cols}})
+       {Shape{row_count, cols}, Shape{cols}, Shape{row_count, 1}, Shape{}, Shape{2, 3, 4}, Shape{row_count, cols}})
     result.inputs.push_back(random_array(dice, shape));
   result.inputs.push_back(array<uint32_t>({7, static_cast<uint32_t>(seed)}, {2}));
   std::vector<Type> types;
