@@ -71,8 +71,8 @@ Attributes mode(bool training) { return {{"deterministic", !training}, {"use_run
 }  // namespace
 
 ModuleFilter::ModuleFilter(const Filter& filter)
-    : predicate_([filter](const Path& path, const ModuleBase& m) {
-        return filter.matches({path, module_kind(), {}, nullptr, &m.type()});
+    : predicate_([filter](const Path& path, ModuleBase& m) {
+        return filter.matches({path, module_kind(), {}, nullptr, &m.type(), nullptr, &m});
       }) {}
 
 void set_attributes_of(ModuleBase& module, const Attributes& values, const ModuleFilter& which) {

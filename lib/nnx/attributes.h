@@ -13,11 +13,11 @@ namespace nnx {
 // Which Modules: all, those a Filter chooses by path or type, or those of a predicate.
 class ModuleFilter {
  public:
-  using Predicate = std::function<bool(const Path&, const ModuleBase&)>;
-  ModuleFilter() : ModuleFilter(Predicate([](const Path&, const ModuleBase&) { return true; })) {}
+  using Predicate = std::function<bool(const Path&, ModuleBase&)>;
+  ModuleFilter() : ModuleFilter(Predicate([](const Path&, ModuleBase&) { return true; })) {}
   ModuleFilter(const Filter& filter);   // path, below, re, held_by and combinations
   ModuleFilter(Predicate predicate) : predicate_(std::move(predicate)) {}
-  bool matches(const Path& path, const ModuleBase& module) const { return predicate_(path, module); }
+  bool matches(const Path& path, ModuleBase& module) const { return predicate_(path, module); }
 
  private:
   Predicate predicate_;

@@ -4,11 +4,11 @@
 
 #include <map>
 #include <mutex>
-#include <regex>
 
 #include "base/error.h"
 #include "nnx/glob.h"
 #include "nnx/graphdef.h"
+#include "nnx/pattern.h"
 
 namespace nnx {
 namespace {
@@ -30,6 +30,8 @@ Kinds& kinds() {
   return all;
 }
 
+constexpr int deepest = 64;   // of any(all(not(..)))
+
 // The parts of `name(a, b)` between its parentheses, split at commas outside of inner ones; none when `text` is not that.
 std::vector<std::string_view> call_parts(std::string_view text, std::string_view name) {
   if (!text.starts_with(name) || text.size() < name.size() + 2 || text[name.size()] != '(' || text.back() != ')') return {};
@@ -38,8 +40,8 @@ std::vector<std::string_view> call_parts(std::string_view text, std::string_view
   int depth = 0;
   size_t start = 0;
   for (size_t i = 0; i <= text.size(); ++i) {
-    if (i < text.size() && (text[i] == '(' || text[i] == '{')) ++depth;
-    if (i < text.size() && (text[i] == ')' || text[i] == '}')) --depth;
+    if (i < text.size() && std::string_view("({[").find(text[i]) != std::string_view::npos) ++depth;
+    if (i < text.size() && std::string_view(")}]").find(text[i]) != std::string_view::npos) --depth;
     if (i < text.size() && !(text[i] == ',' && depth == 0)) continue;
     while (start < i && text[start] == ' ') ++start;
     parts.push_back(text.substr(start, i - start));
@@ -115,13 +117,9 @@ Filter path_contains(std::string_view step, bool exact) {
 }
 
 Filter re(std::string pattern) {
-  try {
-    return Filter("re:" + pattern, [regex = std::regex(pattern)](const LeafInfo& leaf) {
-      return std::regex_match(to_string(leaf.path), regex);
-    });
-  } catch (const std::regex_error& e) {
-    fail(ErrorKind::config, {.where = "filter", .expected = "a regular expression", .got = in_quotes(pattern), .hint = e.what()});
-  }
+  return Filter("re:" + pattern, [regex = pattern_of(pattern)](const LeafInfo& leaf) {
+    return std::regex_match(to_string(leaf.path), regex);
+  });
 }
 
 Filter tag(std::string tag) {
@@ -144,21 +142,37 @@ Filter operator!(const Filter& a) {
   return Filter(fmt::format("not({})", a.to_string()), [a](const LeafInfo& leaf) { return !a.matches(leaf); });
 }
 
-Filter parse_filter(std::string_view text) {
+namespace {
+
+// One filter of many: a chain of `||` would hold the text of each beginning.
+Filter combined(bool any, std::vector<Filter> filters) {
+  std::string text = any ? "any(" : "all(";
+  for (size_t i = 0; i < filters.size(); ++i) text += (i ? ", " : "") + filters[i].to_string();
+  return Filter(text + ")", [any, filters = std::move(filters)](const LeafInfo& leaf) {
+    for (const Filter& filter : filters)
+      if (filter.matches(leaf) == any) return any;
+    return !any;
+  });
+}
+
+Filter parse(std::string_view text, int depth) {
+  if (depth > deepest) fail(ErrorKind::config, {.where = "filter", .message = fmt::format("any, all and not are nested more than {} deep", deepest)});
   if (text == "...") return Filter::everything();
   if (text == "nothing") return nothing();
   if (text.starts_with("path:")) return path(std::string(text.substr(5)));
   if (text.starts_with("re:")) return re(std::string(text.substr(3)));
   if (text.starts_with("tag:")) return tag(std::string(text.substr(4)));
   if (text.starts_with("type:")) return held_by(std::string(text.substr(5)));
+  if (text.starts_with("has:")) return has(std::string(text.substr(4)));
+  if (text.starts_with("shape:")) return shaped(std::string(text.substr(6)));
+  if (text.starts_with("params:")) return sized(std::string(text.substr(7)));
   if (text == frozen_key) return frozen();
-  if (const auto parts = call_parts(text, "not"); parts.size() == 1) return !parse_filter(parts[0]);
+  if (const auto parts = call_parts(text, "not"); parts.size() == 1) return !parse(parts[0], depth + 1);
   for (const bool any : {true, false})
     if (const auto parts = call_parts(text, any ? "any" : "all"); !parts.empty()) {
-      Filter combined = parse_filter(parts[0]);
-      for (size_t i = 1; i < parts.size(); ++i)
-        combined = any ? combined || parse_filter(parts[i]) : combined && parse_filter(parts[i]);
-      return combined;
+      std::vector<Filter> filters;
+      for (const std::string_view part : parts) filters.push_back(parse(part, depth + 1));
+      return combined(any, std::move(filters));
     }
   if (const VariableKind* kind = find_kind(text)) return Filter::kind(*kind);
   if (find_module_type(text)) return held_by(std::string(text));
@@ -169,9 +183,13 @@ Filter parse_filter(std::string_view text) {
     for (const auto& [name, kind] : kinds()) names.push_back(name);
   }
   const std::string near = nearest(text, names);
-  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, a path, path:GLOB, re:REGEX, type:NAME, tag:NAME, any(..), all(..), not(..) or ...",
+  fail(ErrorKind::config, {.where = "filter", .expected = "a kind of Variable, a path, path:GLOB, re:REGEX, type:NAME, tag:NAME, has:NAME, shape:[SIZES], params:BOUND, any(..), all(..), not(..) or ...",
                            .got = in_quotes(text), .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
 }
+
+}  // namespace
+
+Filter parse_filter(std::string_view text) { return parse(text, 0); }
 
 const VariableKind& module_kind() {
   static const VariableKind kind{"Module", nullptr};

@@ -4,9 +4,10 @@
 //   path("head.**") || of<LoRAParam>        !tag("dropout")
 //
 // The same texts are used in YAML, and printed: `Param`, `path:head.**`, `re:.*bias`, `tag:dropout`, `type:Linear` (held by
-// a Linear, or what derives from it; `type:=Linear` by exactly one), `frozen`, `any(Param, tag:x)`, `all(..)`, `not(..)`,
-// `nothing`, `...`. A path alone, `blocks.0` or `head`, is what lies there and below; a single name may lie anywhere.
-// Surgery chooses Modules with the same filters: see surgery/selector.h.
+// a Linear, or what derives from it; `type:=Linear` by exactly one), `shape:[*, 10]`, `params:>1e6` (elements), `frozen`,
+// `any(Param, tag:x)`, `all(..)`, `not(..)`, `nothing`, `...`. A path alone, `blocks.0` or `head`, is what lies there and below; a single name may lie anywhere.
+// Surgery chooses Modules with the same filters (surgery/selector.h); there also `has:bias`, a shape is one of the Module's own
+// Variables, and `params:` counts the parameters there and below.
 #pragma once
 
 #include <functional>
@@ -19,6 +20,7 @@
 
 namespace nnx {
 
+class ModuleBase;
 struct ModuleType;
 
 // What a filter sees of a leaf. A bare Array has the kind "Array"; a leaf of a file has no holder.
@@ -29,6 +31,7 @@ struct LeafInfo {
   const Metadata* metadata = nullptr;
   const ModuleType* holder = nullptr;   // the type of the Module that it is an attribute of
   const Array* value = nullptr;   // where a State or object is filtered; may be traced
+  ModuleBase* module = nullptr;   // where Modules are chosen: the Module itself
 };
 
 // The kind of a Module where filters choose Modules: it has a path, and its type as `holder`.
@@ -60,6 +63,9 @@ Filter path_contains(std::string_view step, bool exact = true);   // some step i
 Filter re(std::string pattern);           // an ECMAScript regular expression that must match the whole path
 Filter tag(std::string tag);              // RNG state of that stream
 Filter held_by(std::string type);         // by a Module of that type or one derived from it; "=Linear": exactly that
+Filter has(std::string attribute);        // Modules whose attribute of that name is a Variable, a Module or a list, not empty
+Filter shaped(std::string sizes);         // "[*, 10]": Variables of such a shape, or Modules that hold one
+Filter sized(std::string bound);          // ">1e6", "<=10", "64": by elements; of Modules by those of kind Param, also below
 Filter frozen();                          // whose metadata says so: see freeze
 Filter where(std::string text, Filter::Predicate predicate);
 Filter operator||(const Filter& a, const Filter& b);

@@ -1,5 +1,7 @@
 #include "nnx/glob.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
@@ -9,7 +11,7 @@
 namespace nnx {
 namespace {
 
-constexpr size_t most_alternatives = 1000;
+constexpr size_t most_alternatives = 1000, longest_glob = 1000;
 
 [[noreturn]] void refuse(std::string_view glob, std::string expected, std::string hint = "") {
   fail(ErrorKind::config, {.where = "path", .expected = std::move(expected), .got = in_quotes(glob), .hint = std::move(hint)});
@@ -46,6 +48,7 @@ std::optional<Slice> slice_of(std::string_view text) {
 // One step without braces: `*` and slices.
 bool step_matches(std::string_view glob, std::string_view text) {
   if (glob.empty()) return text.empty();
+  while (glob.starts_with("**")) glob.remove_prefix(1);
   if (glob[0] == '*') return step_matches(glob.substr(1), text) || (!text.empty() && step_matches(glob, text.substr(1)));
   if (glob[0] != '[') return !text.empty() && glob[0] == text[0] && step_matches(glob.substr(1), text.substr(1));
   const size_t close = glob.find(']');
@@ -90,14 +93,16 @@ void check_brackets(std::string_view whole, std::string_view step) {
 
 Glob::Glob(std::string_view text) {
   if (text.empty()) refuse(text, "a path");
+  if (text.size() > longest_glob) refuse(std::string(text.substr(0, 40)) + "...", fmt::format("a path of at most {} characters", longest_glob));
   if (text.find('/') != text.npos) refuse(text, "steps joined by '.'", "such as blocks.*.kernel");
   for (size_t start = 0; start <= text.size();) {
     const size_t dot = std::min(text.find('.', start), text.size());
     const std::string_view step = text.substr(start, dot - start);
     if (step.empty()) refuse(text, "a name between the dots");
+    start = dot + 1;
+    if (step == "**" && !steps_.empty() && steps_.back()[0] == "**") continue;   // as one
     check_brackets(text, step);
     expand_braces(text, step, steps_.emplace_back());
-    start = dot + 1;
   }
 }
 

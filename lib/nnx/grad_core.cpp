@@ -26,7 +26,9 @@ std::vector<Differentiated> choose(std::span<const Roots> wrt, std::span<const F
     const Flattened flat = flatten(wrt[a]);
     for (size_t n = 0; n < flat.variables.size(); ++n) {
       const Variable& v = flat.variables[n];
-      if (!v || !is_floating(v.type().dtype) || !filter.matches({flat.paths[n], v.kind(), v.tag(), &v.metadata(), flat.holders[n]})) continue;
+      if (!v || !is_floating(v.type().dtype) ||
+          !filter.matches({flat.paths[n], v.kind(), v.tag(), &v.metadata(), flat.holders[n], &v.cell()->value}))
+        continue;
       const auto cell = std::ranges::find(leaves.cells, v.cell().get());
       chosen.push_back({a, static_cast<int>(cell - leaves.cells.begin()), flat.paths[n], {{}, &v.kind(), v.metadata(), v.tag(), flat.holders[n]}});
     }

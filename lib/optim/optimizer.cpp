@@ -22,7 +22,7 @@ std::vector<Trained> trained(ModuleBase& model, const Filter& filter) {
   for (size_t i = 0; i < flat.variables.size(); ++i) {
     const Variable& v = flat.variables[i];
     if (v && is_floating(v.type().dtype) &&
-        filter.matches({flat.paths[i], v.kind(), v.tag(), &v.metadata(), flat.holders[i]}))
+        filter.matches({flat.paths[i], v.kind(), v.tag(), &v.metadata(), flat.holders[i], &v.cell()->value}))
       out.push_back({flat.paths[i], v, flat.holders[i]});
   }
   return out;

@@ -86,7 +86,7 @@ State AddDecayedWeights::update(const State& updates, const State& params) {
   State out = updates;
   for (auto& [path, leaf] : out) {
     const StateLeaf& p = params.at(path);
-    if (filter.matches({path, *p.kind, p.tag, &p.metadata, p.holder})) leaf.value = leaf.value + scalar_like(decay, p.value) * p.value;
+    if (filter.matches({path, *p.kind, p.tag, &p.metadata, p.holder, &p.value})) leaf.value = leaf.value + scalar_like(decay, p.value) * p.value;
   }
   return out;
 }

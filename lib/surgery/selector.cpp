@@ -44,41 +44,13 @@ Filter parse_at(const ConfigNode& node, const std::string& text, Diagnostics& di
   }
 }
 
-class PartReader {
- public:
-  PartReader(Diagnostics& diagnostics, std::vector<Selector::Part>& out) : diagnostics_(diagnostics), out_(out) {}
-  void read(const ConfigNode& node, bool excluded) {
-    for (const ConfigNode& item : node.items()) read(item, excluded);
-    for (const ConfigNode::Entry& entry : node.entries()) {
-      if (entry.key == "all" || entry.key == "any") read(entry.value, excluded);
-      else if (entry.key == "not") read(entry.value, !excluded);
-      else for (const ConfigNode& word : words(entry.value)) add(word, one(entry, word), excluded);
-    }
-    if (node.is_scalar()) add(node, node.text(), excluded);
-  }
-
- private:
-  static std::vector<ConfigNode> words(const ConfigNode& node) {
-    return node.is_sequence() ? node.items() : std::vector<ConfigNode>{node};
-  }
-  static std::string one(const ConfigNode::Entry& entry, const ConfigNode& word) {
-    return entry.key == "kind" ? word.text() : entry.key + ":" + word.text();
-  }
-  void add(const ConfigNode& node, const std::string& text, bool excluded) {
-    out_.push_back({node, text, parse_at(node, text, diagnostics_), excluded});
-  }
-
-  Diagnostics& diagnostics_;
-  std::vector<Selector::Part>& out_;
-};
-
 bool matches(const Filter& filter, const ModulePlace& place, const Path& path) {
   static const std::string none;
-  return filter.matches({path, module_kind(), none, nullptr, &place.module->type()});
+  return filter.matches({path, module_kind(), none, nullptr, &place.module->type(), nullptr, place.module.get()});
 }
 bool matches(const Filter& filter, const VariablePlace& place, const Path& path) {
   const Variable& v = place.variable;
-  return filter.matches({path, v.kind(), v.tag(), &v.metadata(), place.holder});
+  return filter.matches({path, v.kind(), v.tag(), &v.metadata(), place.holder, &v.cell()->value});
 }
 
 template <class Place> bool matches_some_path(const Filter& filter, const Place& place) {
@@ -110,13 +82,20 @@ std::string what_there_is(const std::vector<Place>& places, const std::string& t
 
 template <class Place>
 std::vector<size_t> select(const std::vector<Place>& places, const Anatomy& anatomy, const Selector& selector,
-                           const char* noun, Diagnostics& diagnostics, bool optional) {
+                           Diagnostics& diagnostics, bool optional) {
+  constexpr bool for_layers = std::is_same_v<Place, ModulePlace>;
+  constexpr const char* noun = for_layers ? "layer" : "Variable";
   const size_t before = diagnostics.count();
-  for (const Selector::Part& part : selector.parts) {
+  for (const auto& [part, filter] : selector.parts) {
     const bool may_be_absent = optional || (part.excluded && (find_kind(part.text) || part.text.starts_with("tag:") || part.text == frozen_key));
-    if (may_be_absent || std::ranges::any_of(places, [&](const Place& p) { return matches_some_path(part.filter, p); })) continue;
+    if (!for_layers && part.text.starts_with("has:")) {
+      diagnostics.report(part.node, {.message = fmt::format("{} chooses layers, and this operation is for Variables", in_quotes(part.text)),
+                                     .hint = "name their type or path"});
+      continue;
+    }
+    if (may_be_absent || std::ranges::any_of(places, [&](const Place& p) { return matches_some_path(filter, p); })) continue;
     const auto gone = anatomy.gone.find(part.text);
-    const bool kind = std::string_view(noun) == "layer" && find_kind(part.text);
+    const bool kind = for_layers && find_kind(part.text);
     const std::string message =
         gone != anatomy.gone.end() ? fmt::format("{} is not there any more: {}", in_quotes(part.text), gone->second)
         : kind                     ? fmt::format("{} is a kind of Variable, and this operation is for layers", in_quotes(part.text))
@@ -139,18 +118,19 @@ std::vector<size_t> select(const std::vector<Place>& places, const Anatomy& anat
 
 Selector read_selector(const ConfigNode& given, Diagnostics& diagnostics) {
   const ConfigNode node = with_types(given);
-  Selector out{.text = selector_text(node, diagnostics), .parts = {}, .node = given};
-  PartReader(diagnostics, out.parts).read(node, false);
+  std::vector<SelectorPart> parts;
+  Selector out{.text = selector_text(node, diagnostics, &parts), .parts = {}, .node = given};
+  for (const SelectorPart& part : parts) out.parts.push_back({part, parse_at(part.node, part.text, diagnostics)});
   out.filter = parse_at(given, out.text, diagnostics);
   return out;
 }
 
 std::vector<size_t> select_modules(const Anatomy& anatomy, const Selector& selector, Diagnostics& diagnostics, bool optional) {
-  return select(anatomy.modules, anatomy, selector, "layer", diagnostics, optional);
+  return select(anatomy.modules, anatomy, selector, diagnostics, optional);
 }
 
 std::vector<size_t> select_variables(const Anatomy& anatomy, const Selector& selector, Diagnostics& diagnostics, bool optional) {
-  return select(anatomy.variables, anatomy, selector, "Variable", diagnostics, optional);
+  return select(anatomy.variables, anatomy, selector, diagnostics, optional);
 }
 
 bool matches(const Selector& selector, const ModulePlace& place, const Path& path) { return matches(selector.filter, place, path); }

@@ -10,7 +10,7 @@
 //   an exclusion; a kind or tag that is only excluded need not exist.
 #pragma once
 
-#include "config/diagnostics.h"
+#include "config/selector_text.h"
 #include "surgery/anatomy.h"
 
 namespace nnx {
@@ -19,10 +19,8 @@ struct Selector {
   std::string text;
   Filter filter = nothing();
   struct Part {
-    ConfigNode node;
-    std::string text;
-    Filter filter = nothing();
-    bool excluded = false;   // inside of a `not`
+    SelectorPart written;
+    Filter filter;
   };
   std::vector<Part> parts;   // the names and patterns it is made of
   ConfigNode node;

@@ -76,6 +76,42 @@ TEST_CASE("globs that are not well formed say what is wrong") {
   CHECK(glob_error("a[2:6") == "path: expected brackets that hold a range such as [2:6], got 'a[2:6'");
 }
 
+TEST_CASE("no pattern takes the stack or for ever") {
+  CHECK_FALSE(fits((std::string(900, '*') + "x").c_str(), "linear1"));
+  std::string steps;
+  for (int i = 0; i < 300; ++i) steps += "**.";
+  CHECK_FALSE(fits((steps + "x").c_str(), "a.b.c.d.e.f"));
+  CHECK(glob_error(std::string(2000, 'a').c_str()).starts_with("path: expected a path of at most 1000 characters"));
+  std::string pattern, deep = "Param", wide = "any(a";
+  for (int i = 0; i < 40; ++i) pattern += "(.*)*";
+  for (int i = 0; i < 100; ++i) deep = "not(" + deep + ")";
+  for (int i = 0; i < 20'000; ++i) wide += ", kernel";
+  CHECK(chosen(make<Pair>(), ("re:" + pattern + "b").c_str()).empty());
+  CHECK(chosen(make<Pair>(), (wide + ")").c_str()).size() == 2);
+  const auto refused = [](const std::string& text) {
+    try {
+      parse_filter(text);
+    } catch (const Error& e) { return std::string(e.what()); }
+    return std::string();
+  };
+  CHECK(refused(deep) == "filter: any, all and not are nested more than 64 deep");
+  CHECK(refused("re:" + std::string(600, '(')) == "filter: expected a regular expression of at most 500 characters, got 600");
+  CHECK(refused("re:(").starts_with("filter: expected a regular expression, got '('; "));
+}
+
+TEST_CASE("filters by shape and number of elements") {
+  const auto model = make<Pair>();
+  using Paths = std::vector<std::string>;
+  CHECK(chosen(model, "shape:[2]") == Paths{"first.kernel", "second.kernel"});
+  CHECK(chosen(model, "shape:3") == Paths{"second.extra"});
+  CHECK(chosen(model, "shape:[*, *]").empty());
+  CHECK(chosen(model, "params:>2") == Paths{"second.extra"});
+  CHECK(chosen(model, "all(params:<=3, params:>=3)") == Paths{"second.extra"});
+  CHECK(chosen(model, "params:2").size() == 2);
+  for (const char* text : {"shape:[a]", "shape:[-1]", "params:>", "params:many", "params:>inf"}) CHECK_THROWS_AS(parse_filter(text), Error);
+  CHECK_THROWS_AS(chosen(model, "has:kernel"), Error);
+}
+
 TEST_CASE("filters by the type of the Module that holds a Variable") {
   const auto model = make<Pair>();
   graphdef(model);
