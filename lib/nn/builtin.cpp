@@ -8,6 +8,7 @@
 #include "nn/remat.h"
 #include "nn/scan.h"
 #include "nn/sequential.h"
+#include "nn/transposed_linear.h"
 
 namespace nnx {
 namespace {
@@ -15,7 +16,9 @@ namespace {
 Ref<Layer> make_lora_linear(const LoRALinearOptions& o, Diagnostics& d, Rngs& rngs) {
   const Initializer kernel_init = initializers().build(o.kernel_init, d);
   const Initializer bias_init = initializers().build(o.bias_init, d);
-  return make<LoRALinear>(o.in_features, o.out_features, o.lora_rank, rngs, o.use_bias, kernel_init, bias_init);
+  const auto layer = make<LoRALinear>(o.in_features, o.out_features, o.lora_rank, rngs, o.use_bias, kernel_init, bias_init);
+  layer->lora->scale = lora_scale(o.alpha, o.lora_rank);
+  return layer;
 }
 
 Ref<Layer> make_sequential(const SequentialOptions& o, Diagnostics& d, Rngs& rngs) {
@@ -34,6 +37,7 @@ Ref<Layer> make_remat(const RematLayerOptions& o, Diagnostics& d, Rngs& rngs) {
 Layers list_layers() {
   Layers list("layer");
   list.add<LinearOptions>("Linear", "x kernel + bias", make_linear);
+  list.add<LinearOptions>("TransposedLinear", "x kernel^T + bias, for a kernel tied to that of another layer", make_transposed_linear);
   list.add<DropoutOptions>("Dropout", "zeroes elements at random in training",
                            [](const DropoutOptions& o, Rngs& rngs) -> Ref<Layer> { return make<Dropout>(o.rate, rngs); });
   list.add<BatchNormOptions>("BatchNorm", "normalises each feature by batch statistics",
@@ -41,7 +45,9 @@ Layers list_layers() {
   list.add<LayerNormOptions>("LayerNorm", "normalises each example over its features",
                              [](const LayerNormOptions& o, Rngs& rngs) -> Ref<Layer> { return make<LayerNorm>(o, rngs); });
   list.add<LoRAOptions>("LoRA", "low-rank x A B", [](const LoRAOptions& o, Rngs& rngs) -> Ref<Layer> {
-    return make<LoRA>(o.in_features, o.lora_rank, o.out_features, rngs);
+    const auto layer = make<LoRA>(o.in_features, o.lora_rank, o.out_features, rngs);
+    layer->scale = lora_scale(o.alpha, o.lora_rank);
+    return layer;
   });
   list.add<LoRALinearOptions>("LoRALinear", "Linear with a LoRA beside it", make_lora_linear);
   list.add<SequentialOptions>("Sequential", "layers one after the other", make_sequential);

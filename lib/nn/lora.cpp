@@ -13,9 +13,17 @@ LoRA::LoRA(int64_t in, int64_t rank, int64_t out, Rngs& rngs, Ref<Layer> base)
 Array LoRA::operator()(const Array& x) {
   if (x.rank() == 0 || x.dim(-1) != in_features)
     fail(ErrorKind::shape, {.where = "LoRA", .expected = fmt::format("an input with last axis {}", in_features), .got = x.type().to_string()});
-  const Array y = matmul(matmul(x, lora_a), lora_b);
+  Array y = matmul(matmul(x, lora_a), lora_b);
+  if (scale != 1) y = y * scale;
   return base_module ? y + base_module(x) : y;
 }
+
+Array LoRA::update() const {
+  const Array product = matmul(cast(lora_a.get(), DType::f64), cast(lora_b.get(), DType::f64));
+  return scale == 1 ? product : product * scale;
+}
+
+double lora_scale(const std::optional<double>& alpha, int64_t rank) { return alpha ? *alpha / static_cast<double>(rank) : 1; }
 
 LoRALinear::LoRALinear(int64_t in, int64_t out, int64_t rank, Rngs& rngs, bool use_bias, const Initializer& kernel_init,
                        const Initializer& bias_init) {

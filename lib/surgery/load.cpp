@@ -1,9 +1,7 @@
 // load: values from the checkpoint of another run, by path.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <regex>
-
+#include "nnx/pattern.h"
 #include "surgery/operation.h"
 
 namespace nnx {
@@ -45,37 +43,12 @@ std::string renamed(const std::string& path, const std::vector<PathRule>& map, s
       ++uses[i];
       return map[i].to + path.substr(map[i].from.size());
     }
-    const std::regex pattern(map[i].from.substr(3));
+    const std::regex pattern = pattern_of(map[i].from.substr(3));
     if (!std::regex_match(path, pattern)) continue;
     ++uses[i];
     return std::regex_replace(path, pattern, map[i].to);
   }
   return path;
-}
-
-// `into` with the corner that both have taken from `from`.
-Array overlapped(const Array& into, const Array& from) {
-  if (into.rank() != from.rank())
-    fail(ErrorKind::shape, {.expected = "as many axes", .got = from.type().to_string()});
-  std::vector<int64_t> counts;
-  for (int axis = 0; axis < into.rank(); ++axis) counts.push_back(std::min(into.dim(axis), from.dim(axis)));
-  std::vector<float> values = into.to_vector<float>();
-  const std::vector<float> given = from.to_vector<float>();
-  std::vector<int64_t> at(counts.size(), 0);
-  for (bool more = true; more;) {
-    int64_t to_index = 0, from_index = 0;
-    for (size_t axis = 0; axis < at.size(); ++axis) {
-      to_index = to_index * into.dim(static_cast<int>(axis)) + at[axis];
-      from_index = from_index * from.dim(static_cast<int>(axis)) + at[axis];
-    }
-    values[static_cast<size_t>(to_index)] = given[static_cast<size_t>(from_index)];
-    more = false;
-    for (size_t axis = at.size(); axis-- > 0 && !more;) {
-      more = ++at[axis] < counts[axis];
-      if (!more) at[axis] = 0;
-    }
-  }
-  return array<float>(values, into.shape());
 }
 
 class Filler {

@@ -1,4 +1,5 @@
-// merge_lora: the plain layer that computes what an adapted one does, kernel + A B.
+// merge_lora: the plain layer that computes what an adapted one does, kernel + scale A B. The sum is computed in f64 and
+// rounded once: what is left of a difference comes from the forward pass, which rounds x A and x A B.
 #include <fmt/format.h>
 
 #include "nn/lora.h"
@@ -34,8 +35,9 @@ Ref<Linear> merged(const Adapted& from) {
   plain->in_features = from.base->in_features;
   plain->out_features = from.base->out_features;
   plain->bias = from.base->bias;
-  const Array update = matmul(from.lora->lora_a.get(), from.lora->lora_b.get());
-  plain->kernel = Param(from.base->kernel.get() + update);   // a new one: whether the old one was frozen says nothing of it
+  const Array kernel = from.base->kernel.get();
+  const Array sum = cast(kernel, DType::f64) + from.lora->update();
+  plain->kernel = Param(cast(sum, kernel.dtype()));   // a new one: whether the old one was frozen says nothing of it
   return plain;
 }
 

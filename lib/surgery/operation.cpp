@@ -166,4 +166,28 @@ Ref<Layer> build_like(const ConfigNode& spec, ModuleBase& like, Patient& patient
   return layer;
 }
 
+Array overlapped(const Array& into, const Array& from) {
+  if (into.rank() != from.rank())
+    fail(ErrorKind::shape, {.expected = "as many axes", .got = from.type().to_string()});
+  std::vector<int64_t> counts;
+  for (int axis = 0; axis < into.rank(); ++axis) counts.push_back(std::min(into.dim(axis), from.dim(axis)));
+  std::vector<float> values = into.to_vector<float>();
+  const std::vector<float> given = from.to_vector<float>();
+  std::vector<int64_t> at(counts.size(), 0);
+  for (bool more = true; more;) {
+    int64_t to_index = 0, from_index = 0;
+    for (size_t axis = 0; axis < at.size(); ++axis) {
+      to_index = to_index * into.dim(static_cast<int>(axis)) + at[axis];
+      from_index = from_index * from.dim(static_cast<int>(axis)) + at[axis];
+    }
+    values[static_cast<size_t>(to_index)] = given[static_cast<size_t>(from_index)];
+    more = false;
+    for (size_t axis = at.size(); axis-- > 0 && !more;) {
+      more = ++at[axis] < counts[axis];
+      if (!more) at[axis] = 0;
+    }
+  }
+  return array<float>(values, into.shape());
+}
+
 }  // namespace nnx

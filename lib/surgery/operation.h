@@ -93,12 +93,15 @@ Variable changeable(const VariablePlace& place, const Selector& selector, const 
 // out_features, rate, use_bias...
 Ref<Layer> build_like(const ConfigNode& spec, ModuleBase& like, Patient& patient);
 
+// `into` with the corner that both have taken from `from`; f32, of as many axes.
+Array overlapped(const Array& into, const Array& from);
+
 using Operations = Registry<OperationReport(Patient&)>;
 // The explicit list: builtin.cpp.
 const Operations& operations();
-void add_replace(Operations& list);      // replace
+void add_replace(Operations& list);      // replace, resize
 void add_wrap(Operations& list);         // wrap, unwrap
-void add_sequence(Operations& list);     // insert, remove, rename
+void add_sequence(Operations& list);     // insert, copy, remove, rename
 void add_freeze(Operations& list);       // freeze, unfreeze
 void add_tie(Operations& list);          // tie, untie
 void add_values(Operations& list);       // reinit, cast

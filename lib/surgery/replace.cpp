@@ -1,15 +1,19 @@
-// replace: other layers in the place of some, which keep the Variables that fit.
+// replace: other layers in the place of some, which keep the Variables that fit. resize: the same layers with other sizes.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "surgery/operation.h"
 
 namespace nnx {
 namespace {
 
-enum class Keep { matching, none };
-std::vector<std::string_view> enum_names(Keep) { return {"matching", "none"}; }
+enum class Keep { matching, overlap, none };
+std::vector<std::string_view> enum_names(Keep) { return {"matching", "overlap", "none"}; }
+
+constexpr const char* keep_help =
+    "matching: Variables of the same name, kind and type stay the same Variables; overlap: of other sizes, the values that both have";
 
 struct ReplaceOptions : TargetOptions {
   ConfigNode with;
@@ -17,9 +21,19 @@ struct ReplaceOptions : TargetOptions {
   Keep keep = Keep::matching;
   static void fields(auto& self, auto&& f) {
     target_fields(self, f, "the layers to replace");
-    f("with", self.with, Field{.help = "the layer that comes; arguments it leaves out are those of the replaced layer"}.must());
+    f("with", self.with,
+      component("layer", Field{.help = "the layer that comes; arguments it leaves out are those of the replaced layer"}.must()));
     f("override", self.override, Field{.help = "other arguments for some: [{match: SELECTOR, argument: value}, ...]"});
-    f("keep", self.keep, Field{.help = "matching: Variables of the same name, kind and type stay the same Variables"});
+    f("keep", self.keep, Field{.help = keep_help});
+  }
+};
+struct ResizeOptions : TargetOptions {
+  std::vector<std::pair<std::string, ConfigNode>> with;
+  Keep keep = Keep::overlap;
+  static void fields(auto& self, auto&& f) {
+    target_fields(self, f, "the layers that get other sizes");
+    f("with", self.with, Field{.help = "the arguments that change, such as {out_features: 5}"}.must());
+    f("keep", self.keep, Field{.help = keep_help});
   }
 };
 
@@ -27,7 +41,7 @@ bool starts_with(const Path& path, const Path& prefix) {
   return path.size() > prefix.size() && std::equal(prefix.begin(), prefix.end(), path.begin());
 }
 
-void refuse_nested(const ModuleTargets& targets, const ReplaceOptions& o, const Patient& patient) {
+void refuse_nested(const ModuleTargets& targets, const TargetOptions& o, const Patient& patient) {
   for (const ModulePlace* inner : targets.places)
     for (const ModulePlace* outer : targets.places)
       if (starts_with(inner->path(), outer->path()))
@@ -64,8 +78,14 @@ ConfigNode spec_for(const ReplaceOptions& o, const ModulePlace& place, std::vect
 
 std::string amount(const Path& path, const Variable& v) { return fmt::format("{} {}", to_string(path), v.type().to_string()); }
 
+// Whether the new Variable gets the values of the old one that fit into it.
+bool overlaps(const Variable& was, const Variable& now, Keep keep) {
+  return keep == Keep::overlap && was.type().dtype == DType::f32 && now.type().dtype == DType::f32 &&
+         was.type().shape.rank() == now.type().shape.rank();
+}
+
 // Hands the Variables of `old` on to `fresh` where name, kind and type are the same; says what was not.
-void keep_variables(ModuleBase& old, ModuleBase& fresh, const ModulePlace& place, OperationReport& report) {
+void keep_variables(ModuleBase& old, ModuleBase& fresh, const ModulePlace& place, Keep keep, OperationReport& report) {
   const Anatomy before(old), after(fresh);
   const auto full = [&](const Path& below) {
     Path path = place.path();
@@ -73,41 +93,65 @@ void keep_variables(ModuleBase& old, ModuleBase& fresh, const ModulePlace& place
     return path;
   };
   for (const VariablePlace& was : before.variables) {
+    const std::string had = amount(full(was.path()), was.variable);
     const auto now = std::ranges::find_if(after.variables, [&](const VariablePlace& p) { return p.path() == was.path(); });
-    const bool same = now != after.variables.end() && now->variable.type() == was.variable.type() &&
-                      now->variable.kind().is_a(was.variable.kind());
-    if (same) {
-      for (const VariableSlot& slot : now->slots) *slot.variable = was.variable;
+    if (now == after.variables.end()) {
+      report.notes.push_back(fmt::format("left out: {}", had));
       continue;
     }
-    report.notes.push_back(now == after.variables.end()
-                               ? fmt::format("left out: {}", amount(full(was.path()), was.variable))
-                               : fmt::format("left out: {}; new: {}", amount(full(was.path()), was.variable), now->variable.type().to_string()));
+    const bool kind = now->variable.kind().is_a(was.variable.kind());
+    if (kind && now->variable.type() == was.variable.type()) {
+      for (const VariableSlot& slot : now->slots) *slot.variable = was.variable;
+    } else if (kind && overlaps(was.variable, now->variable, keep)) {
+      now->slots[0].variable->set(overlapped(now->variable.get(), was.variable.get()));
+      report.notes.push_back(fmt::format("resized: {} to {}", had, now->variable.type().to_string()));
+    } else {
+      report.notes.push_back(fmt::format("left out: {}; new: {}", had, now->variable.type().to_string()));
+    }
   }
 }
 
-OperationReport replace(const ReplaceOptions& o, Patient& patient) {
-  const ModuleTargets targets = module_targets(o, patient);
+// A new layer for each target, from what `spec_of` says.
+OperationReport replace_each(const ModuleTargets& targets, const TargetOptions& o, Keep keep, Patient& patient,
+                             const std::function<ConfigNode(const ModulePlace&)>& spec_of) {
   refuse_nested(targets, o, patient);
   OperationReport report = report_of(targets);
-  std::vector<size_t> uses(o.override.size(), 0);
   for (const ModulePlace* place : targets.places) {
     patient.claim(fmt::format("'{}' is replaced", to_string(place->path())), o.select);
     const std::vector<ModuleSlot> slots = slots_of(*place, targets.selector, o, patient);
-    const Ref<Layer> fresh = build_like(spec_for(o, *place, uses, patient), *place->module, patient);
-    if (o.keep == Keep::matching) keep_variables(*place->module, *fresh, *place, report);
+    const Ref<Layer> fresh = build_like(spec_of(*place), *place->module, patient);
+    if (keep != Keep::none) keep_variables(*place->module, *fresh, *place, keep, report);
     assign(patient, *place, slots, fresh.shared());
   }
+  return report;
+}
+
+OperationReport replace(const ReplaceOptions& o, Patient& patient) {
+  std::vector<size_t> uses(o.override.size(), 0);
+  const ModuleTargets targets = module_targets(o, patient);
+  OperationReport report =
+      replace_each(targets, o, o.keep, patient, [&](const ModulePlace& place) { return spec_for(o, place, uses, patient); });
   for (size_t i = 0; i < uses.size(); ++i)
     if (uses[i] == 0 && !targets.places.empty())
       patient.refuse(o.override[i], {.message = "matches none of the replaced layers", .hint = fmt::format("they are {}", fmt::join(report.paths, ", "))});
   return report;
 }
 
+OperationReport resize(const ResizeOptions& o, Patient& patient) {
+  const ModuleTargets targets = module_targets(o, patient);
+  return replace_each(targets, o, o.keep, patient, [&](const ModulePlace& place) {
+    const Origin origin = o.select.origin();
+    std::vector<ConfigNode::Entry> entries{{"type", origin, ConfigNode::scalar(place.module->type().name, false, origin, o.select.path())}};
+    for (const auto& [name, value] : o.with) entries.push_back({name, value.origin(), value});
+    return ConfigNode::map(std::move(entries), origin, o.select.path());
+  });
+}
+
 }  // namespace
 
 void add_replace(Operations& list) {
   list.add<ReplaceOptions>("replace", "puts other layers in the place of some", replace);
+  list.add<ResizeOptions>("resize", "gives layers other sizes and keeps the values that fit", resize);
 }
 
 }  // namespace nnx

@@ -1,4 +1,4 @@
-// insert, remove, rename: the layers of a Sequential, or of a list of layers. Other attributes are what their Module's
+// insert, copy, remove, rename: the layers of a Sequential, or of a list of layers. Other attributes are what their Module's
 // code calls: they can be replaced, not added or taken away.
 #include <fmt/format.h>
 
@@ -16,10 +16,22 @@ struct InsertOptions {
   ConfigNode before, after;
   std::optional<Sharing> shared;
   static void fields(auto& self, auto&& f) {
-    f("layers", self.layers, Field{.help = "the new layers by name, in order"}.must());
+    f("layers", self.layers, component("layer", Field{.help = "the new layers by name, in order"}.must()));
     f("before", self.before, Field{.help = "the layer that they come before"});
     f("after", self.after, Field{.help = "the layer that they come after; one of the two is needed"});
     f("shared", self.shared, Field{.help = "all: also where what holds the layers has several places"});
+  }
+};
+struct CopyOptions {
+  ConfigNode select;
+  int64_t times = 1;
+  std::vector<std::string> names;
+  std::optional<Sharing> shared;
+  static void fields(auto& self, auto&& f) {
+    f("select", self.select, Field{.help = "the layer to repeat"}.must());
+    f("times", self.times, Field{.help = "how many copies come after it"}.at_least(1).at_most(1000));
+    f("names", self.names, Field{.help = "their names in a Sequential; none: name_2, name_3, ..."});
+    f("shared", self.shared, Field{.help = "all: also where what holds the layer has several places"});
   }
 };
 struct RemoveOptions : TargetOptions {
@@ -144,6 +156,28 @@ OperationReport insert(const InsertOptions& o, Patient& patient) {
   return report;
 }
 
+// Copies have values, and random streams, of their own, which begin as those of the original.
+OperationReport copy(const CopyOptions& o, Patient& patient) {
+  const ModuleTargets targets = one_module(o.select, patient);
+  const ModulePlace& place = *targets.places[0];
+  check_owner(place, o.shared, o.select, patient);
+  Row row = row_of(place, targets.anatomy, o.select, patient, "copy");
+  const auto times = static_cast<size_t>(o.times);
+  if (!o.names.empty() && o.names.size() != times)
+    patient.refuse(o.select, {.expected = fmt::format("{} names, one for each copy", times), .got = std::to_string(o.names.size())});
+  OperationReport report{.matched = times, .candidates = times, .noun = times == 1 ? "copy" : "copies"};
+  const std::string first = row.layers[row.at].first;
+  for (size_t i = 0; i < times; ++i) {
+    const std::string name = !row.sequence ? "" : o.names.empty() ? fmt::format("{}_{}", first, i + 2) : o.names[i];
+    if (row.sequence && std::ranges::any_of(row.layers, [&](const auto& layer) { return layer.first == name; }))
+      patient.refuse(o.select, {.message = fmt::format("there is a layer {} already", in_quotes(name)), .hint = "names: [...] gives the copies others"});
+    row.layers.insert(row.layers.begin() + static_cast<std::ptrdiff_t>(row.at + 1 + i), {name, clone(Ref<ModuleBase>(place.module)).shared()});
+    report.paths.push_back(name);
+  }
+  row.write();
+  return report;
+}
+
 OperationReport remove(const RemoveOptions& o, Patient& patient) {
   const ModuleTargets all = module_targets(o, patient);
   OperationReport report = report_of(all);
@@ -181,6 +215,7 @@ OperationReport rename(const RenameOptions& o, Patient& patient) {
 
 void add_sequence(Operations& list) {
   list.add<InsertOptions>("insert", "puts new layers before or after one", insert);
+  list.add<CopyOptions>("copy", "repeats a layer after itself", copy);
   list.add<RemoveOptions>("remove", "takes layers out", remove);
   list.add<RenameOptions>("rename", "gives a layer another name", rename);
 }

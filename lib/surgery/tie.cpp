@@ -1,8 +1,10 @@
-// tie: one object at two places. untie: an object of its own at each place.
+// tie: one object at two places, or a kernel that two Linear layers use in both directions. untie: an object of its own at each
+// place.
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "nn/transposed_linear.h"
 #include "surgery/operation.h"
 
 namespace nnx {
@@ -10,9 +12,11 @@ namespace {
 
 struct TieOptions {
   std::string select, to;
+  bool transpose = false;
   static void fields(auto& self, auto&& f) {
     f("select", self.select, Field{.help = "the path of the layer or Variable that goes"}.must());
     f("to", self.to, Field{.help = "the path of the one that takes its place, and stays where it is"}.must());
+    f("transpose", self.transpose, Field{.help = "of the kernels of two Linear layers: the first becomes a TransposedLinear with that of the second"});
   }
 };
 struct UntieOptions : TargetOptions {
@@ -43,6 +47,22 @@ OperationReport tie_variables(const VariablePlace& from, const VariablePlace& to
   return {.matched = 1, .candidates = 1, .noun = "Variable", .paths = {to_string(from.path())}};
 }
 
+// The layer of the first kernel computes with the transpose of the second.
+OperationReport tie_transposed(const VariablePlace& from, const VariablePlace& to, const Anatomy& anatomy, Patient& patient) {
+  const Path holder(from.path().begin(), from.path().end() - 1);
+  const ModulePlace* place = place_of(anatomy.modules, holder);
+  const auto linear = place && from.path().back().name == "kernel" ? std::dynamic_pointer_cast<Linear>(place->module) : nullptr;
+  if (!linear || linear->type().name != "Linear")
+    fail(ErrorKind::structure, {.message = fmt::format("{} is not the kernel of a Linear", described(from)), .hint = "transpose is for those"});
+  const Type &have = from.variable.type(), &want = to.variable.type();
+  if (want.shape.rank() != 2 || have.dtype != want.dtype || have.shape[0] != want.shape[1] || have.shape[1] != want.shape[0])
+    fail(ErrorKind::structure, {.message = fmt::format("{} and {} are not transposes of each other", described(from), described(to))});
+  Param kernel;
+  static_cast<Variable&>(kernel) = to.variable;
+  assign(patient, *place, place->slots, make<TransposedLinear>(*linear, kernel).shared());
+  return {.matched = 1, .candidates = 1, .noun = "Linear", .paths = {to_string(from.path())}};
+}
+
 OperationReport tie(const TieOptions& o, Patient& patient) {
   const Anatomy anatomy = patient.anatomy();
   const Path from = parse_path(o.select), to = parse_path(o.to);
@@ -52,8 +72,9 @@ OperationReport tie(const TieOptions& o, Patient& patient) {
   if (to.empty() || (!module_to && !variable_to)) refuse_path(o.to, anatomy);
   if (variable && variable_to) {
     if (variable == variable_to) fail(ErrorKind::structure, {.message = "they are one Variable already"});
-    return tie_variables(*variable, *variable_to);
+    return o.transpose ? tie_transposed(*variable, *variable_to, anatomy, patient) : tie_variables(*variable, *variable_to);
   }
+  if (o.transpose) fail(ErrorKind::structure, {.message = "transpose is for kernels, and one of these is a layer"});
   if (!module || !module_to) fail(ErrorKind::structure, {.message = "one is a layer and the other a Variable"});
   if (module == module_to) fail(ErrorKind::structure, {.message = "they are one layer already"});
   assign(patient, *module, module->slots, module_to->module);

@@ -11,7 +11,7 @@ struct ReinitOptions : TargetOptions {
   ConfigNode init;
   static void fields(auto& self, auto&& f) {
     target_fields(self, f, "the Variables that get new values");
-    f("init", self.init, Field{.help = "the initializer: lecun_normal, {type: normal, stddev: 0.02}, ..."}.must());
+    f("init", self.init, component("initializer", Field{.help = "the initializer: lecun_normal, {type: normal, stddev: 0.02}, ..."}.must()));
   }
 };
 struct CastOptions : TargetOptions {

@@ -11,7 +11,7 @@ struct WrapOptions : TargetOptions {
   std::optional<std::string> child;
   static void fields(auto& self, auto&& f) {
     target_fields(self, f, "the layers to wrap");
-    f("with", self.with, Field{.help = "the layer around; arguments it leaves out are those of the wrapped layer"}.must());
+    f("with", self.with, component("layer", Field{.help = "the layer around; arguments it leaves out are those of the wrapped layer"}.must()));
     f("child", self.child, Field{.help = "its attribute that holds the wrapped layer; null: the one that is empty"});
   }
 };

@@ -178,7 +178,7 @@ TEST_CASE("shapes that do not fit say what was expected") {
 
 TEST_CASE("every registered layer is documented, builds from its required options and comes back from split") {
   const std::map<std::string, std::string> required = {
-      {"Linear", "in_features: 4, out_features: 3"}, {"Dropout", "rate: 0.5"}, {"BatchNorm", "num_features: 4"},
+      {"Linear", "in_features: 4, out_features: 3"}, {"TransposedLinear", "in_features: 4, out_features: 3"}, {"Dropout", "rate: 0.5"}, {"BatchNorm", "num_features: 4"},
       {"LayerNorm", "num_features: 4"}, {"LoRA", "in_features: 4, lora_rank: 2, out_features: 3"},
       {"LoRALinear", "in_features: 4, out_features: 3, lora_rank: 2"}, {"Sequential", "layers: {a: relu}"},
       {"Scan", "length: 2, layer: {type: Linear, in_features: 4, out_features: 4}"}, {"Remat", "layer: relu"}};

@@ -197,6 +197,27 @@ TEST_CASE("tie puts one object at two places") {
   CHECK(error_of(model, "- untie: blocks.0.kernel\n").ends_with("matches nothing that is shared; nothing in the model is"));
 }
 
+TEST_CASE("a transposed tie: one kernel, used in both directions") {
+  Rngs rngs(0);
+  std::vector<std::pair<std::string, Ref<Layer>>> named;
+  named.emplace_back("encoder", make<Linear>(4, 3, rngs));
+  named.emplace_back("decoder", make<Linear>(3, 4, rngs));
+  Ref<Layer> model = make<Sequential>(named);
+  operate_on(model, "- tie: decoder.kernel\n  to: encoder.kernel\n  transpose: true\n");
+  const auto sequence = as<Sequential>(model);
+  const auto encoder = as<Linear>(sequence->layers[0]), decoder = as<Linear>(sequence->layers[1]);
+  CHECK(decoder->type().name == "TransposedLinear");
+  CHECK(decoder->kernel.same(encoder->kernel));
+  CHECK(state(model).size() == 3);
+  const Array x = sample(), want = matmul(matmul(x, encoder->kernel.get()), transpose(encoder->kernel.get()));
+  const std::vector<float> got = model(x).to_vector<float>(), expected = want.to_vector<float>();
+  for (size_t i = 0; i < got.size(); ++i) CHECK(got[i] == doctest::Approx(expected[i]));
+  CHECK(error_of(model, "- tie: decoder.kernel\n  to: encoder.kernel\n  transpose: true\n").ends_with("they are one Variable already"));
+  CHECK(error_of(small_model(), "- tie: linear2.kernel\n  to: linear1.kernel\n  transpose: true\n")
+            .ends_with("linear2.kernel (Param f32[8,3]) and linear1.kernel (Param f32[4,8]) are not transposes of each other"));
+  CHECK(error_of(small_model(), "- tie: bn.scale\n  to: linear1.bias\n  transpose: true\n").ends_with("bn.scale (Param f32[8]) is not the kernel of a Linear; transpose is for those"));
+}
+
 TEST_CASE("values: reinit, cast, set and merge_lora") {
   Ref<Layer> model = small_model();
   operate_on(model, "- reinit: linear2.kernel\n  init: {type: constant, value: 2}\n- set: dropout\n  attributes: {rate: 0.25}\n");
@@ -249,8 +270,55 @@ TEST_CASE("selectors: every part must match, and what there is is listed") {
   CHECK(paths(model, frozen()) == std::vector<std::string>{"bn.bias", "bn.scale", "linear1.bias", "linear1.kernel"});
 }
 
+TEST_CASE("selectors by attribute, shape and size") {
+  const auto chosen = [](const std::string& yaml, bool layers = true) {
+    const Ref<Layer> model = small_model();
+    Diagnostics diagnostics;
+    const Selector selector = read_selector(parse_yaml(yaml, "s.yaml"), diagnostics);
+    const Anatomy anatomy(*model);
+    std::vector<std::string> paths;
+    if (layers)
+      for (const size_t i : select_modules(anatomy, selector, diagnostics)) paths.push_back(to_string(anatomy.modules[i].path()));
+    else
+      for (const size_t i : select_variables(anatomy, selector, diagnostics)) paths.push_back(to_string(anatomy.variables[i].path()));
+    return paths;
+  };
+  using Paths = std::vector<std::string>;
+  CHECK(chosen("{has: bias}") == Paths{"bn", "linear1", "linear2"});
+  CHECK(chosen("{has: kernel, params: '>30'}") == Paths{"linear1"});
+  CHECK(chosen("{shape: ['*', 3]}") == Paths{"linear2"});
+  CHECK(chosen("{params: 40}") == Paths{"linear1"});   // 4*8 + 8
+  CHECK(chosen("{all: [{params: '>=16'}, {params: '<40'}]}") == Paths{"bn", "linear2"});
+  CHECK(chosen("{shape: ['*', 3]}", false) == Paths{"linear2.kernel"});
+  CHECK(chosen("{kind: Param, shape: [8]}", false) == Paths{"bn.bias", "bn.scale", "linear1.bias"});
+  CHECK(chosen("{kind: Param, params: '<=3'}", false) == Paths{"linear2.bias"});
+  CHECK(chosen("any(shape:[4, 8], all(linear2, params:>20))", false) == Paths{"linear1.kernel", "linear2.kernel"});
+}
+
+TEST_CASE("resize keeps what both sizes have, copy repeats a layer") {
+  Ref<Layer> model = small_model();
+  const std::vector<float> old = state(model)["linear2.kernel"].to_vector<float>();
+  const Variable bn = as<BatchNorm>(as<Sequential>(model)->layers[2])->scale;
+  const SurgeryPlan plan = operate_on(model, "- resize: linear2\n  with: {out_features: 5}\n- copy: bn\n  times: 2\n");
+  CHECK(plan.steps[0].report.notes ==
+        std::vector<std::string>{"resized: linear2.bias f32[3] to f32[5]", "resized: linear2.kernel f32[8,3] to f32[8,5]"});
+  const std::vector<float> wide = state(model)["linear2.kernel"].to_vector<float>();
+  for (size_t row = 0; row < 8; ++row)
+    for (size_t column = 0; column < 3; ++column) CHECK(wide[row * 5 + column] == old[row * 3 + column]);
+  const auto sequence = as<Sequential>(model);
+  CHECK(sequence->names == "linear1 gelu bn bn_2 bn_3 dropout linear2");
+  CHECK(as<BatchNorm>(sequence->layers[2])->scale.same(bn));
+  CHECK_FALSE(as<BatchNorm>(sequence->layers[3])->scale.same(bn));
+  CHECK(evaluated(model).size() == 10);
+  CHECK(error_of(model, "- copy: bn\n").find("there is a layer 'bn_2' already; names: [...] gives the copies others") != std::string::npos);
+  Rngs rngs(0);
+  Ref<Layer> tower = make<Tower>(rngs);
+  operate_on(tower, "- copy: blocks.1\n  times: 2\n");
+  CHECK(as<Tower>(tower)->blocks.size() == 5);
+}
+
 TEST_CASE("every operation says what it is for, and the plan is a table and JSON") {
-  CHECK(operations().components().size() == 15);
+  CHECK(operations().components().size() == 17);
   for (const ComponentDoc& doc : operations().components())
     for (const FieldDoc& field : doc.fields) {
       CAPTURE(doc.name + "." + field.name);
