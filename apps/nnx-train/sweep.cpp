@@ -49,15 +49,15 @@ void add_plan_options(CLI::App& command, SweepArguments& a) {
   command.add_flag("--json", a.json, "Print JSON");
 }
 
+// An option's word, read as the same key of a sweep file is.
 template <class Enum> Enum choice_of(const char* option, const std::string& text) {
-  const std::vector<std::string_view> names = enum_names(Enum{});
-  const std::vector<std::string> known(names.begin(), names.end());
-  for (size_t i = 0; i < names.size(); ++i)
-    if (names[i] == text) return static_cast<Enum>(i);
-  const std::string near = nearest(text, known);
-  std::string list;
-  for (const std::string& name : known) list += (list.empty() ? "" : ", ") + name;
-  fail(ErrorKind::usage, {.where = option, .expected = "one of " + list, .got = in_quotes(text), .hint = near.empty() ? "" : "did you mean '" + near + "'?"});
+  Diagnostics diagnostics;
+  const Origin origin{.source = std::make_shared<const std::string>(option), .argument = true};
+  const Enum choice = read<Enum>(ConfigNode::scalar(text, true, origin, {}), diagnostics);
+  try {
+    diagnostics.throw_if_any();
+  } catch (const Error& error) { fail(ErrorKind::usage, {.message = error.what()}); }
+  return choice;
 }
 
 SweepSpec spec_of(const SweepArguments& a) {
@@ -173,6 +173,7 @@ void add_run_one(CLI::App& sweep, Action& action, const std::vector<std::string>
   CLI::App* command = sweep.add_subcommand("run-one", "Run one trial in this process");
   auto a = folder_command(command);
   command->add_option("--index", a->index, "Which trial")->required()->check(CLI::NonNegativeNumber);
+  command->add_flag("--json", a->json, "Print JSON");
   command->callback([a, argv, &action] {
     action = [a, argv] {
       install_signals();
@@ -183,7 +184,8 @@ void add_run_one(CLI::App& sweep, Action& action, const std::vector<std::string>
       Console console(stderr);
       const TrialResult result = run_trial(directory, a->index, {.argv = argv, .observer = &console, .stop = [](int64_t) { return stop_signal(); }});
       record_study(directory, {a->index});
-      std::fputs(fmt::format("trial {} {}\n", trial_name(a->index), result.status).c_str(), stdout);
+      const nlohmann::ordered_json json{{"trial", a->index}, {"status", result.status}, {"value", result.value ? nlohmann::ordered_json(*result.value) : nullptr}};
+      std::fputs((a->json ? json.dump() + "\n" : fmt::format("trial {} {}\n", trial_name(a->index), result.status)).c_str(), stdout);
       return result.status == "stopped" ? exit_code(ErrorKind::busy) : 0;
     };
   });

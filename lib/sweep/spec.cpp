@@ -99,28 +99,76 @@ template <class Pairs> void erase_key(Pairs& pairs, const std::string& key) {
   std::erase_if(pairs, [&](const auto& pair) { return pair.first == key; });
 }
 
-[[noreturn]] void wrong(const std::string& key, ErrorParts parts) {
-  parts.where = key;
-  fail(ErrorKind::config, std::move(parts));
-}
+class SpecChecker {
+ public:
+  explicit SpecChecker(const SweepSpec& spec) : spec_(spec) {}
 
-void check_parameter(const std::string& key, const ParameterSpec& p, SweepMethod method) {
-  const std::string where = "parameters." + key;
-  if (p.values.has_value() == (p.min || p.max))
-    wrong(where, {.expected = "values, or min and max", .got = p.values ? "both" : "neither"});
-  if (p.values) {
-    if (p.values->empty()) wrong(where, {.expected = "at least one value", .got = "none"});
-    return;
+  void run() {
+    if (spec_.base.empty()) wrong("base", {.expected = "at least one config file", .got = "none"});
+    if (spec_.population) wrong("population", {.message = "training trials as one compiled step is not available yet", .hint = "remove the key"});
+    const size_t dot = spec_.metric.name.find('.');
+    if (dot == std::string::npos || dot == 0 || dot + 1 == spec_.metric.name.size())
+      wrong("metric.name", {.expected = "a split and a metric, as validation.loss", .got = in_quotes(spec_.metric.name)});
+    for (const auto& [key, parameter] : spec_.parameters) check_parameter("parameters." + key, parameter);
+    for (const auto& [key, values] : spec_.repeats)
+      if (values.empty()) wrong("repeats." + key, {.expected = "at least one value", .got = "none"});
+    check_twice();
+    check_method();
+    diagnostics_.throw_if_any();
   }
-  if (method == SweepMethod::grid)
-    wrong(where, {.message = "a grid needs values, and this is a range", .hint = "list them, or use method random or sobol"});
-  if (!p.min || !p.max || !(*p.min < *p.max))
-    wrong(where, {.expected = "min below max", .got = fmt::format("{} and {}", p.min ? format_number(*p.min) : "none", p.max ? format_number(*p.max) : "none")});
-  if (p.distribution == Spread::log_uniform_values && !(*p.min > 0))
-    wrong(where, {.expected = "a min above 0 for log_uniform_values", .got = format_number(*p.min)});
-  if (p.distribution == Spread::int_uniform && (*p.min != std::floor(*p.min) || *p.max != std::floor(*p.max)))
-    wrong(where, {.expected = "whole numbers for int_uniform", .got = fmt::format("{} and {}", *p.min, *p.max)});
-}
+
+ private:
+  void wrong(const std::string& key, ErrorParts parts) { diagnostics_.report(origin_of(spec_, key), key, std::move(parts)); }
+
+  void check_parameter(const std::string& where, const ParameterSpec& p) {
+    if (p.values.has_value() == (p.min || p.max))
+      return wrong(where, {.expected = "values, or min and max", .got = p.values ? "both" : "neither"});
+    if (p.values) {
+      if (p.values->empty()) wrong(where, {.expected = "at least one value", .got = "none"});
+      return;
+    }
+    if (spec_.method == SweepMethod::grid)
+      return wrong(where, {.message = "a grid needs values, and this is a range", .hint = "list them, or use method random or sobol"});
+    if (!p.min || !p.max || !(*p.min < *p.max))
+      return wrong(where, {.expected = "min below max", .got = fmt::format("{} and {}", p.min ? format_number(*p.min) : "none", p.max ? format_number(*p.max) : "none")});
+    if (p.distribution == Spread::log_uniform_values && !(*p.min > 0))
+      wrong(where, {.expected = "a min above 0 for log_uniform_values", .got = format_number(*p.min)});
+    if (p.distribution == Spread::int_uniform && (*p.min != std::floor(*p.min) || *p.max != std::floor(*p.max)))
+      wrong(where, {.expected = "whole numbers for int_uniform", .got = fmt::format("{} and {}", *p.min, *p.max)});
+  }
+
+  // A key has one source of its values.
+  void check_twice() {
+    std::map<std::string, std::string> from;
+    const auto claim = [&](const std::string& key, const std::string& part) {
+      if (const auto [it, fresh] = from.emplace(key, part); !fresh && it->second != part)
+        wrong(part == "paired" ? part : part + "." + key,
+              {.message = fmt::format("{} is set in {}, too", in_quotes(key), it->second), .hint = "one of the two is enough"});
+    };
+    for (const auto& [key, values] : spec_.parameters) claim(key, "parameters");
+    for (const Assignments& pair : spec_.paired)
+      for (const auto& [key, value] : pair) claim(key, "paired");
+    for (const auto& [key, values] : spec_.repeats) claim(key, "repeats");
+  }
+
+  void check_method() {
+    const bool lists = spec_.method == SweepMethod::list;
+    if (lists == spec_.trials.empty())
+      wrong("trials", {.message = lists ? "method list needs the list of its trials" : "are for method list only"});
+    if (lists && !(spec_.parameters.empty() && spec_.paired.empty()))
+      wrong(spec_.parameters.empty() ? "paired" : "parameters",
+            {.message = "method list takes its values from trials alone", .hint = "put them there, or use another method"});
+    const bool endless = spec_.method == SweepMethod::random || spec_.method == SweepMethod::sobol || spec_.method == SweepMethod::tpe;
+    if (endless && !spec_.run_cap)
+      wrong("run_cap", {.message = fmt::format("method {} goes on for ever", enum_names(spec_.method)[static_cast<size_t>(spec_.method)]),
+                        .hint = "say how many trials: --trials 20, or run_cap: 20"});
+    if (endless && spec_.parameters.empty() && spec_.paired.empty())
+      wrong("parameters", {.expected = "something that varies", .got = "nothing", .hint = "e.g. 'optimizer.learning_rate=log(1e-4,1e-1)'"});
+  }
+
+  const SweepSpec& spec_;
+  Diagnostics diagnostics_;
+};
 
 // The file itself, or beside the sweep file.
 std::string found_from(const std::string& path, const fs::path& folder) {
@@ -137,6 +185,11 @@ SweepSpec read_sweep(const std::string& file) {
   Diagnostics diagnostics;
   SweepSpec spec = read<SweepSpec>(root, diagnostics);
   diagnostics.throw_if_any();
+  spec.written[""] = root.origin();
+  for (const ConfigNode::Entry& entry : root.entries()) {
+    spec.written[entry.key] = entry.origin;
+    for (const ConfigNode::Entry& inner : entry.value.entries()) spec.written[entry.key + "." + inner.key] = inner.origin;
+  }
   const fs::path folder = fs::path(file).parent_path();
   if (spec.name.empty()) spec.name = fs::path(file).stem().string();
   for (std::vector<std::string>* files : {&spec.base, &spec.overlays})
@@ -151,6 +204,7 @@ void add_arguments(SweepSpec& spec, const std::vector<std::string>& arguments) {
     const std::string key = argument.substr(0, equals), text = argument.substr(equals + 1);
     const Origin origin{.source = std::make_shared<const std::string>("argument " + in_quotes(argument)), .argument = true};
     const std::optional<ParameterSpec> parameter = parameter_of(argument, text, origin);
+    spec.written[(parameter ? "parameters." : "settings.") + key] = origin;
     erase_key(spec.parameters, key);
     erase_key(spec.settings, key);
     if (parameter) spec.parameters.emplace_back(key, *parameter);
@@ -158,26 +212,23 @@ void add_arguments(SweepSpec& spec, const std::vector<std::string>& arguments) {
   }
 }
 
-void check_sweep(const SweepSpec& spec) {
-  if (spec.base.empty()) wrong("base", {.expected = "at least one config file", .got = "none"});
-  if (spec.population) wrong("population", {.message = "training trials as one compiled step is not available yet", .hint = "remove the key"});
-  const size_t dot = spec.metric.name.find('.');
-  if (dot == std::string::npos || dot == 0 || dot + 1 == spec.metric.name.size())
-    wrong("metric.name", {.expected = "a split and a metric, as validation.loss", .got = in_quotes(spec.metric.name)});
-  for (const auto& [key, parameter] : spec.parameters) check_parameter(key, parameter, spec.method);
-  for (const auto& [key, values] : spec.repeats)
-    if (values.empty()) wrong("repeats." + key, {.expected = "at least one value", .got = "none"});
-  const bool lists = spec.method == SweepMethod::list;
-  if (lists == spec.trials.empty())
-    wrong("trials", {.message = lists ? "method list needs the list of its trials" : "are for method list only"});
-  if (lists && !(spec.parameters.empty() && spec.paired.empty()))
-    wrong("trials", {.message = "method list takes no parameters", .hint = "put their values into the trials"});
-  const bool endless = spec.method == SweepMethod::random || spec.method == SweepMethod::sobol || spec.method == SweepMethod::tpe;
-  if (endless && !spec.run_cap)
-    wrong("run_cap", {.message = fmt::format("method {} goes on for ever", enum_names(spec.method)[static_cast<size_t>(spec.method)]),
-                      .hint = "say how many trials: --trials 20, or run_cap: 20"});
-  if (endless && spec.parameters.empty() && spec.paired.empty())
-    wrong("parameters", {.expected = "something that varies", .got = "nothing", .hint = "e.g. 'optimizer.learning_rate=log(1e-4,1e-1)'"});
+void check_sweep(const SweepSpec& spec) { SpecChecker(spec).run(); }
+
+Origin origin_of(const SweepSpec& spec, std::string key) {
+  static const Origin command_line{.source = std::make_shared<const std::string>("sweep"), .argument = true};
+  for (;;) {
+    if (const auto found = spec.written.find(key); found != spec.written.end()) return found->second;
+    if (key.empty()) return command_line;
+    const size_t dot = key.find('.');   // a key of the config has dots of its own
+    key = dot == std::string::npos ? "" : key.substr(0, dot);
+  }
+}
+
+void fail_at(const SweepSpec& spec, const std::string& key, ErrorParts parts) {
+  Diagnostics diagnostics;
+  diagnostics.report(origin_of(spec, key), key, std::move(parts));
+  diagnostics.throw_if_any();
+  fail(ErrorKind::internal, {.message = "a reported error was lost"});
 }
 
 }  // namespace nnx

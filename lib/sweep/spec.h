@@ -94,6 +94,7 @@ struct SweepSpec {
   int64_t seed = 0;
   bool population = false;
   std::optional<int> jobs, threads;
+  std::map<std::string, Origin> written;   // by key path ("parameters.lr"): where each part stands, for messages
 
   static void fields(auto& self, auto&& f) {
     f("name", self.name, Field{.help = "the sweep lies in sweeps/<name>; empty: the name of the file"});
@@ -127,7 +128,11 @@ SweepSpec read_sweep(const std::string& file);
 // ErrorKind::usage.
 void add_arguments(SweepSpec& spec, const std::vector<std::string>& arguments);
 
-// Checks that no single key can make. Throws ErrorKind::config naming the key.
+// Checks that no single key can make. Throws ConfigError with all that is wrong, at its place.
 void check_sweep(const SweepSpec& spec);
+// Where `key` was written, else what it would stand in.
+Origin origin_of(const SweepSpec& spec, std::string key);
+// Throws ErrorKind::config there.
+[[noreturn]] void fail_at(const SweepSpec& spec, const std::string& key, ErrorParts parts);
 
 }  // namespace nnx

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -22,10 +23,12 @@ using Json = nlohmann::ordered_json;
 enum Operation { create_study = 0, create_trial = 4 };
 enum State { complete = 1, pruned = 2, failed = 3 };
 
-std::string local_now() {
-  const std::time_t now = std::time(nullptr);
+// When a file was last written, or now, in the form that Optuna reads.
+std::string local_time(const std::filesystem::path& file) {
+  struct stat status {};
+  const std::time_t time = ::stat(file.c_str(), &status) == 0 ? status.st_mtime : std::time(nullptr);
   std::tm local{};
-  ::localtime_r(&now, &local);
+  ::localtime_r(&time, &local);
   std::array<char, 32> text{};
   std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.000000", &local);
   return text.data();
@@ -54,12 +57,13 @@ void add_parameter(Json& trial, const SweepSpec& spec, const Setting& s) {
 
 Json trial_line(const SweepDirectory& sweep, const Trial& trial, const TrialResult& result) {
   const bool scored = result.value && !result.failed();
+  const std::filesystem::path run = sweep.run_of(trial.number);
   const State state = !scored ? failed : result.status == "pruned" ? pruned : complete;
   Json line{{"op_code", create_trial},
             {"worker_id", worker()},
             {"study_id", 0},
-            {"datetime_start", local_now()},
-            {"datetime_complete", local_now()},
+            {"datetime_start", local_time(run / "manifest.json")},     // written when the run begins
+            {"datetime_complete", local_time(run / "summary.json")},   // and when it ends
             {"state", state},
             {"value", scored ? Json(*result.value) : Json()},
             {"values", nullptr},

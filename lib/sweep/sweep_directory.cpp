@@ -125,12 +125,30 @@ void check_metric(const SweepSpec& spec, const Setup& setup) {
   const auto [split, metric] = metric_name(spec);
   const bool has_split = split == "train" || (split == "validation" && setup.data.validation) || (split == "test" && setup.data.test);
   if (!has_split)
-    fail(ErrorKind::config, {.where = "metric.name", .message = fmt::format("the sweep goes by {}, and the config has no data.{}", spec.metric.name, split),
+    fail_at(spec, "metric.name", {.message = fmt::format("the sweep goes by {}, and the config has no data.{}", spec.metric.name, split),
                              .hint = split == "validation" ? "add data.validation=0.1, or choose another metric" : "metrics are of train, validation or test"});
   if (metric != "loss" && !(metric == "accuracy" && setup.loss.classification))
-    fail(ErrorKind::config, {.where = "metric.name", .expected = setup.loss.classification ? "loss or accuracy" : "loss", .got = in_quotes(metric)});
+    fail_at(spec, "metric.name", {.expected = setup.loss.classification ? "loss or accuracy" : "loss", .got = in_quotes(metric)});
   if (spec.early_terminate && split == "test")
-    fail(ErrorKind::config, {.where = "early_terminate", .message = "the test metric is known only at the end", .hint = "go by a validation metric"});
+    fail_at(spec, "early_terminate", {.message = "the test metric is known only at the end", .hint = "go by a validation metric"});
+}
+
+// The text of an error in a trial's config, with the place in the sweep file of each argument that it names.
+std::string with_places(std::string text, const SweepSpec& spec, const Trial& trial) {
+  const auto add = [&](const std::string& key, const std::string& value, const Origin& origin) {
+    const size_t at = text.find(fmt::format("argument '{}={}'", key, value));
+    if (at != std::string::npos && origin.line > 0) text.insert(at, origin.text() + ": ");
+  };
+  for (const auto& [key, value] : spec.settings) add(key, setting_text(value), value.origin());
+  for (const std::vector<Setting>* settings : {&trial.point, &trial.repeat})
+    for (const Setting& s : *settings) add(s.key, s.value, s.origin);
+  return text;
+}
+
+Setup prepared(const SweepSpec& spec, const Trial& trial, const fs::path& run) {
+  try {
+    return prepare(source_of(spec, trial, run));
+  } catch (const Error& error) { fail(error.kind(), {.message = with_places(error.what(), spec, trial)}); }
 }
 
 }  // namespace
@@ -141,7 +159,7 @@ void SweepDirectory::freeze(const Trial& trial) const {
   try {
     root = prepare_model(source).root;
   } catch (const Error& error) {
-    fail(error.kind(), {.where = fmt::format("trial {} ({})", trial_name(trial.number), trial.point_text()), .message = error.what()});
+    fail(error.kind(), {.where = fmt::format("trial {} ({})", trial_name(trial.number), trial.point_text()), .message = with_places(error.what(), spec_, trial)});
   }
   const std::string name = trial_name(trial.number) + ".yaml";
   const Directory trials(path_ / "trials");
@@ -162,7 +180,7 @@ SweepDirectory SweepDirectory::plan(const SweepSpec& spec, const fs::path& path)
                                     .hint = fmt::format("nnx-train sweep resume {} goes on with it, --output plans another one", path.string())});
   // The first trial is prepared with its data, which also settles where relative paths start.
   const Trial first = sweep.trials_.empty() ? Trial{} : sweep.trials_[0];
-  const Setup setup = prepare(source_of(spec, first, sweep.run_of(0)));
+  const Setup setup = prepared(spec, first, sweep.run_of(0));
   check_metric(spec, setup);
   const auto is_set = [&](std::string_view key) { return std::ranges::any_of(spec.settings, [&](const auto& s) { return s.first == key; }); };
   if (setup.config.data.folder && !is_set("data.folder")) sweep.spec_.settings.emplace_back("data.folder", ConfigNode(*setup.config.data.folder));

@@ -16,8 +16,12 @@ constexpr double words = 4294967296.0;   // of 32 bits
 
 std::vector<Setting> settings_of(const Assignments& assignments) {
   std::vector<Setting> settings;
-  for (const auto& [key, value] : assignments) settings.push_back({key, setting_text(value)});
+  for (const auto& [key, value] : assignments) settings.push_back({key, setting_text(value), {}, value.origin()});
   return settings;
+}
+
+Setting chosen(const std::string& key, const std::vector<ConfigNode>& values, size_t choice) {
+  return {key, setting_text(values[choice]), choice, values[choice].origin()};
 }
 
 // One coordinate for each parameter, and one for the pairs when there are any.
@@ -28,8 +32,8 @@ std::vector<double> coordinates(const SweepSpec& spec, int64_t i) {
   std::vector<double> u;
   if (spec.method == SweepMethod::sobol) {
     if (dimensions(spec) > max_sobol_dimensions)
-      fail(ErrorKind::config, {.where = "parameters", .expected = fmt::format("at most {} parameters for method sobol", max_sobol_dimensions),
-                               .got = std::to_string(dimensions(spec)), .hint = "use method random"});
+      fail_at(spec, "parameters", {.expected = fmt::format("at most {} parameters for method sobol", max_sobol_dimensions),
+                                   .got = std::to_string(dimensions(spec)), .hint = "use method random"});
     // A digital shift keeps the evenness, and makes another seed another set of points.
     const std::vector<uint32_t> point = sobol_point(static_cast<uint32_t>(i), static_cast<int>(dimensions(spec)));
     for (size_t d = 0; d < point.size(); ++d) u.push_back((point[d] ^ random_bits(key, d)) / words);
@@ -49,11 +53,11 @@ std::vector<Setting> drawn_point(const SweepSpec& spec, int64_t i) {
   for (const auto& [key, parameter] : spec.parameters) {
     const double at = u[d++];
     if (!parameter.values) {
-      point.push_back({key, value_at(parameter, at)});
+      point.push_back({key, value_at(parameter, at), {}, origin_of(spec, "parameters." + key)});
       continue;
     }
     const size_t choice = index_at(at, parameter.values->size());
-    point.push_back({key, setting_text((*parameter.values)[choice]), choice});
+    point.push_back(chosen(key, *parameter.values, choice));
   }
   if (!spec.paired.empty())
     for (Setting& s : settings_of(spec.paired[index_at(u[d], spec.paired.size())])) point.push_back(std::move(s));
@@ -73,7 +77,7 @@ std::vector<Setting> grid_point(const SweepSpec& spec, int64_t i) {
     const auto& [key, parameter] = spec.parameters[p];
     const size_t choice = rest % parameter.values->size();
     rest /= parameter.values->size();
-    point.push_back({key, setting_text((*parameter.values)[choice]), choice});
+    point.push_back(chosen(key, *parameter.values, choice));
   }
   std::ranges::reverse(point);
   point.insert(point.end(), pairs.begin(), pairs.end());
@@ -135,9 +139,9 @@ int64_t count_points(const SweepSpec& spec) {
   const int64_t points = spec.method == SweepMethod::grid ? std::min(grid_size(spec), spec.run_cap.value_or(INT64_MAX)) : *spec.run_cap;
   const int64_t trials = times(points, static_cast<size_t>(count_repeats(spec)));
   if (trials > max_trials)
-    fail(ErrorKind::config, {.where = "sweep", .expected = fmt::format("at most {} trials", max_trials),
-                             .got = trials >= int64_t{1} << 50 ? "more than 10^15" : std::to_string(trials),
-                             .hint = "run_cap limits them; method random or sobol covers a large space with few"});
+    fail_at(spec, spec.written.contains("parameters") ? "parameters" : "", {.expected = fmt::format("at most {} trials", max_trials),
+                                 .got = trials >= int64_t{1} << 50 ? "more than 10^15" : std::to_string(trials),
+                                 .hint = "run_cap limits them; method random or sobol covers a large space with few"});
   return points;
 }
 
@@ -167,7 +171,7 @@ std::vector<Trial> with_repeats(const SweepSpec& spec, const std::vector<Setting
       const auto& [key, values] = spec.repeats[k];
       const auto choice = static_cast<size_t>(rest) % values.size();
       rest /= static_cast<int64_t>(values.size());
-      trial.repeat.insert(trial.repeat.begin(), {key, setting_text(values[choice]), choice});
+      trial.repeat.insert(trial.repeat.begin(), chosen(key, values, choice));
     }
     trials.push_back(std::move(trial));
   }

@@ -17,6 +17,7 @@ namespace nnx {
 struct Setting {
   std::string key, value;          // as in key=value
   std::optional<size_t> choice = {};   // which of the parameter's values
+  Origin origin = {};                  // where the value, or the range it is from, was written; of new trials only
 };
 
 struct Trial {
