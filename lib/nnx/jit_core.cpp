@@ -98,20 +98,31 @@ std::string compile_reason(const Signature& before, const Signature& now) {
 }
 }  // namespace
 
-void JitCore::run(const LiftedCall& call) {
+JitCore::Entry* JitCore::find(const LiftedCall& call) const {
   for (const auto& entry : entries_)
-    if (entry->arguments.matches(call.arguments, entry->leaves)) {
-      last_ = entry.get();
-      entry->execute();
-      return entry->deliver(call, true);
-    }
+    if (entry->arguments.matches(call.arguments, entry->leaves)) return entry.get();
+  return nullptr;
+}
+
+JitCore::Entry& JitCore::add(const LiftedCall& call) {
   auto entry = std::make_unique<Entry>();
   entry->trace(call, options_);
   reason_ = last_ ? compile_reason(last_->arguments, entry->arguments) : "the first call";
   entries_.push_back(std::move(entry));
-  last_ = entries_.back().get();
-  entries_.back()->execute();
-  entries_.back()->deliver(call, false);
+  return *entries_.back();
+}
+
+void JitCore::run(const LiftedCall& call) {
+  Entry* known = find(call);
+  Entry& entry = known ? *known : add(call);
+  last_ = &entry;
+  entry.execute();
+  entry.deliver(call, known != nullptr);
+}
+
+void JitCore::compile(const LiftedCall& call) {
+  Entry* known = find(call);
+  last_ = known ? known : &add(call);
 }
 
 void JitCore::Entry::trace(const LiftedCall& call, const PlanOptions& options) {

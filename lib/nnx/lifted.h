@@ -32,8 +32,17 @@ class Jit {
     return detail::lift(f_, values, [&](const detail::LiftedCall& call) { core_->run(call); });
   }
 
+  // Traces and compiles for these arguments and runs nothing: every value stays. What the function does to the structure of
+  // objects has been done then.
+  template <class... A>
+  const Plan& compile(A... arguments) const {
+    std::tuple<A...> values(std::move(arguments)...);
+    detail::lift(f_, values, [&](const detail::LiftedCall& call) { core_->compile(call); });
+    return *plan();
+  }
+
   size_t entries() const { return core_->entries(); }            // compiled variants so far
-  const Plan* plan() const { return core_->last_plan(); }        // of the last call; null before the first
+  const Plan* plan() const { return core_->last_plan(); }        // of the last call or compile; null before the first
   // Why the last compilation was necessary, by path: "'linear1.kernel' of argument 0: Param f32[2,16] -> Param f32[2,32]".
   const std::string& explain() const { return core_->explain(); }
 

@@ -61,12 +61,15 @@ class JitCore {
   explicit JitCore(const PlanOptions& options);
   ~JitCore();
   void run(const LiftedCall& call);
+  void compile(const LiftedCall& call);        // all of that but the running
   size_t entries() const;                      // compiled variants
   const Plan* last_plan() const;               // of the last call, or null
   const std::string& explain() const { return reason_; }
 
  private:
   struct Entry;
+  Entry* find(const LiftedCall& call) const;   // null when there is none for such arguments
+  Entry& add(const LiftedCall& call);
   PlanOptions options_;
   std::vector<std::unique_ptr<Entry>> entries_;
   const Entry* last_ = nullptr;

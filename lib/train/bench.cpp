@@ -154,7 +154,7 @@ TrainStep compiled_train_step(Setup& setup) {
   train(setup.model);
   TrainStep step(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision);
   const std::vector<BatchArrays> batches = gather_batches(setup, 1);
-  step(batches[0].x, batches[0].y);
+  step.compile(batches[0].x, batches[0].y);
   return step;
 }
 

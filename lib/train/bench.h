@@ -68,7 +68,7 @@ std::string to_json(const BenchResult& result);    // an object of the fields ab
 // Up to `count` different full batches of the training data, as an epoch gives them.
 std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count);
 
-// A train step that has run once on the first batch, so that its plan is there to look at. The model is trained by it.
+// A train step compiled for the first batch, so that its plan is there to look at. It has not run.
 TrainStep compiled_train_step(Setup& setup);
 
 }  // namespace nnx

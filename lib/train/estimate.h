@@ -3,7 +3,7 @@
 //   Setup setup = prepare(source);
 //   const Estimate e = estimate(setup);        // e.total_bytes
 //
-// The step is compiled and run once on the first batch, on the setup's own model, so that its plan can be asked.
+// The step is compiled, and not run, so that its plan can be asked.
 #pragma once
 
 #include "train/setup.h"

@@ -38,6 +38,9 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
   };
   const auto compiled = jit(step, {.precision = precision});
   plan_ = [compiled] { return compiled.plan(); };
+  compile_ = [compiled, model, optimizer](const Array& x, const Array& y) -> const Plan& {
+    return compiled.compile(model, optimizer, x, y);
+  };
   run_ = [compiled, model = std::move(model), optimizer = std::move(optimizer)](const Array& x,
                                                                                 const Array& y) -> BatchResult {
     const auto [loss_value, correct, rate] = compiled(model, optimizer, x, y);

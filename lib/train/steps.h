@@ -36,10 +36,12 @@ class TrainStep {
             Precision precision = Precision::f32);
   // x f32 [batch, ...], y as the loss wants it.
   BatchResult operator()(const Array& x, const Array& y) const { return run_(x, y); }
-  const Plan* plan() const { return plan_(); }  // of the last step; null before the first
+  const Plan& compile(const Array& x, const Array& y) const { return compile_(x, y); }   // runs and changes nothing
+  const Plan* plan() const { return plan_(); }  // of the last step or compile; null before the first
 
  private:
   std::function<BatchResult(const Array&, const Array&)> run_;
+  std::function<const Plan&(const Array&, const Array&)> compile_;
   std::function<const Plan*()> plan_;
 };
 
