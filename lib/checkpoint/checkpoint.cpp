@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <set>
 
 #include "checkpoint/content.h"
@@ -196,13 +195,19 @@ void retain(const Directory& parent, int64_t saved, const std::string& run_id, i
 
 }  // namespace
 
-std::map<std::string, State> partition(const State& model_state) {
-  const std::array<Filter, 4> filters{of<Param>, of<BatchStat>, of<RngState>, rest};
-  const std::array<const char*, 4> names{"params", "batch_stats", "rng", "rest"};
-  std::vector<State> parts = model_state.split(filters);
+std::map<std::string, State> partition(const State& model_state, const NamedFilters& own) {
+  NamedFilters all = own;
+  const bool exhaustive = !own.empty() && own.back().second.is_rest();
+  if (!exhaustive) all.insert(all.end(), {{"params", of<Param>}, {"batch_stats", of<BatchStat>}, {"rng", of<RngState>}, {"rest", rest}});
+  std::vector<Filter> filters;
+  for (const auto& [name, filter] : all) filters.push_back(filter);
+  const std::vector<State> parts = model_state.split(filters);
   std::map<std::string, State> out;
-  for (size_t i = 0; i < names.size(); ++i)
-    if (!parts[i].empty()) out[names[i]] = std::move(parts[i]);
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (parts[i].empty()) continue;
+    State& into = out[all[i].first];   // a name of one's own may be one of those by kind
+    for (const auto& [path, leaf] : parts[i]) into.insert(path, leaf);
+  }
   return out;
 }
 

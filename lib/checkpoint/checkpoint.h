@@ -32,15 +32,17 @@ class Directory;  // posix_file.h
 struct Checkpoint {
   int64_t step = 0;
   GraphDef graphdef = {};  // of the model
-  // "params", "batch_stats", "rng", "opt_state", "rest"; empty ones are dropped.
+  // "params", "batch_stats", "rng", "opt_state", "rest", and names of one's own; empty ones are dropped.
   std::map<std::string, State> partitions = {};
   std::string progress = {};     // JSON text of the trainer: cursor, partial sums, best, early stopping
   std::string environment = {};  // JSON text: binary, oneDNN, ISA, threads, data and config identity
 };
 
 // The State of a model by kinds: Param to "params", BatchStat to "batch_stats", RngState to "rng", the others to
-// "rest". Partitions without leaves are left out; "opt_state" is for the caller to add: state(optimizer, of<OptState>).
-std::map<std::string, State> partition(const State& model_state);
+// "rest". Before that, `own` takes what its filters match, the first of them. Partitions without leaves are left out;
+// "opt_state" is for the caller to add: state(optimizer, of<OptState>).
+using NamedFilters = std::vector<std::pair<std::string, Filter>>;
+std::map<std::string, State> partition(const State& model_state, const NamedFilters& own = {});
 
 // Reads one checkpoint directory, of whatever run, verifying every byte. Throws ErrorKind::data naming the file.
 Checkpoint read_checkpoint(const std::filesystem::path& directory);
@@ -59,7 +61,7 @@ class CheckpointStore {
       : CheckpointStore(std::move(run_directory), std::move(run_id), Options{}) {}
 
   // Returns when the checkpoint is durable, then deletes what Options::keep allows. An equal checkpoint of that step
-  // stays; a different one is replaced. Throws ErrorKind::numeric naming the tensor for a non-finite value in "params"
+  // stays; a different one is replaced. Throws ErrorKind::numeric naming the tensor for a non-finite Param
   // (nothing is written), cannot_create or io for what the disk refuses; older checkpoints are then untouched.
   void save(const Checkpoint& checkpoint);
 

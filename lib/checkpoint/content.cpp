@@ -19,9 +19,9 @@ template <class T> std::optional<int64_t> first_non_finite(const Array& array) {
 }
 
 // Weights that are not finite never get better: such a checkpoint would only push out good ones.
-void check_finite(const State& params, ErrorKind kind, const std::string& where) {
-  for (const auto& [path, leaf] : params) {
-    if (!leaf.value.concrete() || !is_floating(leaf.value.dtype())) continue;
+void check_parameters(const State& state, ErrorKind kind, const std::string& where) {
+  for (const auto& [path, leaf] : state) {
+    if (!leaf.kind->is_a(Param::static_kind()) || !leaf.value.concrete() || !is_floating(leaf.value.dtype())) continue;
     const DType dtype = leaf.value.dtype();
     const auto at = dtype == DType::f32   ? first_non_finite<float>(leaf.value)
                     : dtype == DType::f64 ? first_non_finite<double>(leaf.value)
@@ -72,9 +72,8 @@ EncodedCheckpoint::EncodedCheckpoint(const Checkpoint& checkpoint, std::string r
     if (!is_partition_name(name))
       fail(ErrorKind::structure,
            {.where = "checkpoint", .expected = "a partition name of a-z, 0-9 and _", .got = in_quotes(name)});
-  const auto params = checkpoint.partitions.find("params");
-  if (params != checkpoint.partitions.end())
-    check_finite(params->second, ErrorKind::numeric, fmt::format("checkpoint of step {}", checkpoint.step));
+  for (const auto& [name, state] : checkpoint.partitions)
+    check_parameters(state, ErrorKind::numeric, fmt::format("checkpoint of step {}", checkpoint.step));
 }
 
 std::string EncodedCheckpoint::write(const Directory& directory) const {
@@ -131,7 +130,7 @@ Checkpoint read_content(const Directory& directory, const Expected& expected) {
     }
     const std::string partition = file.name.substr(0, file.name.size() - partition_suffix.size());
     out.partitions[partition] = decode_state(content.bytes(), path);
-    if (partition == "params") check_finite(out.partitions[partition], ErrorKind::data, path);
+    check_parameters(out.partitions[partition], ErrorKind::data, path);
   }
   return out;
 }

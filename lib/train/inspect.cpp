@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 #include <algorithm>
 
+#include "config/parse.h"
 #include "nnx/display.h"
 #include "nnx/html.h"
 #include "nnx/summary.h"
+#include "surgery/selector.h"
 #include "train/base_model.h"
 #include "train/run_directory.h"
 
@@ -143,13 +145,74 @@ json plan_json(const PlanReport& report) {
           {"copied_aliases", report.copied_aliases}};
 }
 
+// Types derive from others only where the program knows them, which a model of this run sees to.
+void know_types(const fs::path& run) {
+  try {
+    graphdef(prepare_model(source_of_run(run)).model);
+  } catch (const Error&) {}   // then a type is its name alone
+}
+
+// Which Module holds each leaf: a file does not say, the GraphDef does.
+class Holders {
+ public:
+  explicit Holders(const GraphDef& def) : def_(def), seen_(def.nodes.size(), false) {
+    if (!def.nodes.empty()) visit(0, {}, nullptr);
+  }
+  std::map<Path, const ModuleType*> at;
+
+ private:
+  void visit(int node, const Path& path, const ModuleType* holder) {
+    const NodeDef& def = def_.nodes[static_cast<size_t>(node)];
+    if (seen_[static_cast<size_t>(node)]) return;
+    seen_[static_cast<size_t>(node)] = true;
+    if (def.form == NodeDef::Form::variable) at[path] = holder;
+    for (const AttributeDef& a : def.attributes) {
+      if (a.form != AttributeDef::Form::node) continue;
+      Path child = path;
+      child.push_back(a.key);
+      visit(a.node, child, def.type ? def.type : holder);
+    }
+  }
+
+  const GraphDef& def_;
+  std::vector<bool> seen_;
+};
+
+// Leaves in `in` what `select` matches: leaves of the model, and the layers that they lie in.
+void keep_selected(Inspection& in, const std::string& select) {
+  Diagnostics diagnostics;
+  const Origin origin{.source = std::make_shared<const std::string>("--select"), .argument = true};
+  const Filter filter = read_selector(parse_value(select, origin, {}), diagnostics).filter;
+  const Holders holders(in.checkpoint.graphdef);
+  for (auto& [path, leaf] : in.model)
+    if (const auto held = holders.at.find(path); held != holders.at.end()) leaf.holder = held->second;
+  const std::vector<std::string> all = in.model.paths();
+  in.model = in.model.filter(filter);
+  if (in.model.empty())
+    fail(ErrorKind::usage, {.where = "--select", .message = fmt::format("{} matches nothing", in_quotes(select)),
+                            .hint = fmt::format("the run has {}", fmt::join(all, ", "))});
+  for (auto& [name, state] : in.checkpoint.partitions) {
+    State kept;
+    for (const auto& [path, leaf] : state)
+      if (name != optimizer_partition && in.model.contains(path)) kept.insert(path, leaf);
+    state = std::move(kept);
+  }
+  std::erase_if(in.checkpoint.partitions, [](const auto& part) { return part.second.empty(); });
+  std::erase_if(in.layers.rows, [&](const TableRow& row) {
+    return row.path != "." && in.model.below(row.path).empty();
+  });
+}
+
 }  // namespace
 
-Inspection inspect(const fs::path& run, const std::string& step) {
+Inspection inspect(const fs::path& run, const std::string& step, const std::string& select) {
   if (!fs::exists(run)) fail(ErrorKind::missing, {.where = run.string(), .message = "there is no such run directory"});
   Inspection out;
   out.run = run;
-  if (fs::exists(run / "MANIFEST.json")) {
+  const bool one = fs::exists(run / "MANIFEST.json");
+  const fs::path whole = one ? run / ".." / ".." : run;
+  if (!select.empty()) know_types(whole);
+  if (one) {
     if (!step.empty())
       fail(ErrorKind::usage,
            {.where = "--step", .message = fmt::format("{} is one checkpoint already", in_quotes(run.string()))});
@@ -165,7 +228,8 @@ Inspection inspect(const fs::path& run, const std::string& step) {
     if (name != optimizer_partition) parts.push_back(state);
   out.model = State::merge(parts);
   out.layers = tabulate(out.checkpoint.graphdef, out.model);
-  add_calls(out, out.directory == run ? run / ".." / ".." : run);
+  add_calls(out, whole);
+  if (!select.empty()) keep_selected(out, select);
   return out;
 }
 

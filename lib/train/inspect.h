@@ -1,6 +1,7 @@
 // What a run has learned and what its training step runs, as text and pages for people and as JSON for programs.
 //
 //   const Inspection seen = inspect("runs/mlp", "best");     // or "" for the newest, or a step
+//   inspect("runs/mlp", "", "linear1")                        // what a selector matches, and the layers on the way to it
 //   to_text(seen);   to_json(seen);
 //
 // A checkpoint is read without the code of the model: its GraphDef and States are enough. Where the run's config still
@@ -25,8 +26,9 @@ struct Inspection {
   std::vector<std::string> notes;  // checkpoints that were refused, what could not be told, and why
 };
 
-// Throws ErrorKind::missing when there is no such run or step, usage for a step that is none, and what reading throws.
-Inspection inspect(const std::filesystem::path& run, const std::string& step = "");
+// `select` is a selector in YAML (surgery/selector.h). Throws ErrorKind::missing when there is no such run or step, usage for
+// a step that is none or a selector that matches nothing, and what reading throws.
+Inspection inspect(const std::filesystem::path& run, const std::string& step = "", const std::string& select = "");
 
 // The GraphDef as a tree, the State by partition, and the table of layers.
 std::string to_text(const Inspection& inspection, bool color = false);

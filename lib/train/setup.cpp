@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "checkpoint/manifest.h"
 #include "config/interpolate.h"
 #include "config/write.h"
 #include "data/builtin.h"
@@ -146,6 +147,23 @@ ConfigNode load(const TrainSource& source, Diagnostics& diagnostics) {
   return load_config(files, source.arguments, diagnostics);
 }
 
+NamedFilters read_partitions(const TrainConfig& config, const Ref<Layer>& model, Diagnostics& diagnostics) {
+  NamedFilters out;
+  const Anatomy anatomy(*model);
+  for (const auto& [name, node] : config.train.partitions) {
+    if (!is_partition_name(name) || name == "opt_state")
+      diagnostics.report(node, {.expected = "a name of a-z, 0-9 and _ for the partition, and not opt_state", .got = in_quotes(name)});
+    if (!out.empty() && out.back().second.is_rest())
+      diagnostics.report(node, {.message = fmt::format("... of {} leaves nothing for this one", in_quotes(out.back().first)), .hint = "put it last"});
+    diagnostics.attempt([&] {
+      const Selector selector = read_selector(node, diagnostics);
+      select_variables(anatomy, selector, diagnostics);
+      out.emplace_back(name, selector.filter);
+    });
+  }
+  return out;
+}
+
 void build_model(Setup& setup) {
   const TrainConfig& config = setup.config;
   Diagnostics& diagnostics = setup.diagnostics;
@@ -157,6 +175,7 @@ void build_model(Setup& setup) {
   diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
   check_surgery(config.surgery, diagnostics);
   if (diagnostics.ok()) diagnostics.attempt([&] { prepare_from_base(setup, rngs); });
+  if (diagnostics.ok()) setup.partitions = read_partitions(config, setup.model, diagnostics);
 }
 
 // Says in the plan what is trained, and how much the surgery changed the outputs for some rows.

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "checkpoint/checkpoint.h"
 #include "config/compose.h"
 #include "lang/definitions.h"
 #include "nn/losses.h"
@@ -50,6 +51,7 @@ struct Setup {
   Ref<Optimizer> optimizer;
   std::string base = {}, base_hash = {};   // the run that init_from names, with its step, and what it held
   std::optional<SurgeryPlan> plan = {};    // of a run with init_from or surgery
+  NamedFilters partitions = {};            // of checkpoints, see train.partitions
   Ref<Layer> before = {};                  // the model before the surgery; gone once the plan says what has changed
   int64_t total_steps = 0;  // when the run ends, unless stopped early
 };

@@ -271,7 +271,7 @@ void Trainer::save() {
   metrics_->sync();  // the checkpoint says how long it is
   Checkpoint checkpoint{.step = p_.step,
                         .graphdef = graphdef(setup_.model),
-                        .partitions = partition(state(setup_.model, loop().adapter_only ? !frozen() : rest)),
+                        .partitions = partition(state(setup_.model, loop().adapter_only ? !frozen() : rest), setup_.partitions),
                         .progress = to_json(p_),
                         .environment = to_json(environment_)};
   if (State moments = state(setup_.optimizer, of<OptState>); !moments.empty())

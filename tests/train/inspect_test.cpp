@@ -66,6 +66,22 @@ TEST_CASE("inspect: the newest, the best, a step, or a checkpoint directory") {
   CHECK(kind_of([&] { inspect(run.path / "nothing"); }) == ErrorKind::missing);
 }
 
+TEST_CASE("inspect: what a selector matches, and the layers on the way there") {
+  const Run run;
+  const Inspection seen = inspect(run.path, "", "linear1");
+  CHECK(seen.checkpoint.partitions.size() == 1);
+  CHECK(seen.checkpoint.partitions.at("params").paths() == std::vector<std::string>{"linear1.bias", "linear1.kernel"});
+  std::vector<std::string> layers;
+  for (const TableRow& row : seen.layers.rows) layers.push_back(row.path);
+  CHECK(layers == std::vector<std::string>{".", "linear1"});
+  CHECK(inspect(run.path, "", "{type: Linear, shape: ['*', 3]}").model.paths() == std::vector<std::string>{"linear1.kernel"});
+  CHECK(inspect(run.path, "", "{not: Param}").model.paths() == std::vector<std::string>{"bn.mean", "bn.var"});
+  CHECK_FALSE(to_text(seen).empty());
+  CHECK_FALSE(to_json(seen).empty());
+  CHECK(kind_of([&] { inspect(run.path, "", "linaer1"); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { inspect(run.path, "", "{typ: Linear}"); }) == ErrorKind::usage);
+}
+
 TEST_CASE("inspect: text has the tree, the partitions and the table") {
   const Run run;
   const std::string text = to_text(inspect(run.path));
