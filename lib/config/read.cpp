@@ -176,14 +176,17 @@ const ConfigNode* child_of(const ConfigNode* source, size_t index) {
   return source && index < source->items().size() ? &source->items()[index] : nullptr;
 }
 
-FieldDoc field_doc(std::string_view name, std::string type, const Field& field, bool with_default,
+FieldDoc field_doc(std::string_view name, std::string type, const ComponentField& given, bool with_default,
                    const ConfigNode& default_value) {
+  const Field& field = given;
   FieldDoc doc{.name = std::string(name), .type = std::move(type), .help = std::string(field.help)};
   doc.range = range_text(field);
   doc.min = field.min, doc.max = field.max;
   doc.min_open = field.min_open, doc.max_open = field.max_open;
   doc.one_of.assign(field.one_of.begin(), field.one_of.end());
   doc.required = field.required;
+  doc.component = given.component;
+  doc.or_number = given.or_number;
   if (with_default && !field.required) doc.default_value = write_flow(default_value);
   return doc;
 }

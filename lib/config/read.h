@@ -46,6 +46,19 @@
 
 namespace nnx {
 
+// The Field of a ConfigNode that a registry reads later: which one, by what it calls its components. It stands where a Field
+// may stand.
+//
+//   f("kernel_init", self.kernel_init, component("initializer", Field{.help = "initializer of the kernel"}));
+struct ComponentField {
+  Field field;
+  std::string_view component;
+  bool or_number = false;   // a plain number may stand for one
+  operator const Field&() const { return field; }
+};
+inline ComponentField component(std::string_view what, Field field) { return {std::move(field), what}; }
+inline ComponentField component_or_number(std::string_view what, Field field) { return {std::move(field), what, true}; }
+
 // What `explain` and the schema say about one key.
 struct FieldDoc {
   std::string name = {}, type = {}, help = {};  // type: "integer", "list of number"...
@@ -55,6 +68,8 @@ struct FieldDoc {
   bool min_open = false, max_open = false;
   std::vector<std::string> one_of = {};
   bool required = false;
+  std::string component = {};                   // "layer": the registry that reads it; "" for what none reads
+  bool or_number = false;                       // a number may stand for a component
   std::vector<FieldDoc> fields = {};  // of a nested struct, or of the structs in a list or map
 };
 
@@ -117,8 +132,12 @@ ConfigNode string_node(const std::string& text, const Origin& origin, const KeyP
 const ConfigNode* child_of(const ConfigNode* source, std::string_view key);
 const ConfigNode* child_of(const ConfigNode* source, size_t index);
 
-FieldDoc field_doc(std::string_view name, std::string type, const Field& field, bool with_default,
+FieldDoc field_doc(std::string_view name, std::string type, const ComponentField& field, bool with_default,
                    const ConfigNode& default_value);
+// What a `fields` list says of a member, in one form.
+inline ComponentField described() { return {}; }
+inline ComponentField described(Field field) { return {std::move(field), ""}; }
+inline ComponentField described(ComponentField field) { return field; }
 
 template <class T> void read_value(const ConfigNode& node, const Field& field, T& out, Diagnostics& diagnostics);
 
@@ -281,9 +300,9 @@ template <HasFields T> std::vector<FieldDoc> describe_fields() {
   std::vector<FieldDoc> docs;
   // On the heap: g++ 12 takes what an aggregate has from its base for uninitialised on the stack.
   const auto defaults = std::make_unique<const T>();
-  T::fields(*defaults, [&](std::string_view name, const auto& member, const Field& field = {}) {
+  T::fields(*defaults, [&](std::string_view name, const auto& member, const auto&... field) {
     using Member = std::remove_cvref_t<decltype(member)>;
-    FieldDoc doc = d::field_doc(name, d::type_name<Member>(), field, !HasFields<Member>, to_config(member));
+    FieldDoc doc = d::field_doc(name, d::type_name<Member>(), d::described(field...), !HasFields<Member>, to_config(member));
     doc.fields = d::inner_fields<Member>();
     if constexpr (d::NamedEnum<Member>) {
       for (std::string_view value : enum_names(member)) doc.one_of.emplace_back(value);

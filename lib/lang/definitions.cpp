@@ -48,7 +48,7 @@ struct ParamOptions {
   ConfigNode init{"zeros"};
   static void fields(auto& self, auto&& f) {
     f("shape", self.shape, Field{.help = "its sizes"}.at_least(1).must());
-    f("init", self.init, Field{.help = "its initializer"});
+    f("init", self.init, component("initializer", Field{.help = "its initializer"}));
   }
 };
 

@@ -13,8 +13,8 @@ struct LinearOptions {
     f("in_features", self.in_features, Field{.help = "size of the last axis of the input"}.at_least(1).must());
     f("out_features", self.out_features, Field{.help = "size of the last axis of the output"}.at_least(1).must());
     f("use_bias", self.use_bias, Field{.help = "whether a bias is added"});
-    f("kernel_init", self.kernel_init, Field{.help = "initializer of the kernel"});
-    f("bias_init", self.bias_init, Field{.help = "initializer of the bias"});
+    f("kernel_init", self.kernel_init, component("initializer", Field{.help = "initializer of the kernel"}));
+    f("bias_init", self.bias_init, component("initializer", Field{.help = "initializer of the bias"}));
   }
 };
 

@@ -11,7 +11,7 @@ namespace nnx {
 
 struct RematLayerOptions {
   ConfigNode layer;
-  static void fields(auto& self, auto&& f) { f("layer", self.layer, Field{.help = "the layer"}.must()); }
+  static void fields(auto& self, auto&& f) { f("layer", self.layer, component("layer", Field{.help = "the layer"}.must())); }
 };
 
 class Remat : public Module<Remat, Layer> {

@@ -16,7 +16,7 @@ struct ScanLayerOptions {
   int64_t unroll = 1;
   static void fields(auto& self, auto&& f) {
     f("length", self.length, Field{.help = "how many layers"}.at_least(1).must());
-    f("layer", self.layer, Field{.help = "one of them; its output has the shape of its input"}.must());
+    f("layer", self.layer, component("layer", Field{.help = "one of them; its output has the shape of its input"}.must()));
     f("unroll", self.unroll, Field{.help = "layers in one body of the loop"}.at_least(1));
   }
 };

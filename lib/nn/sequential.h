@@ -8,7 +8,7 @@ namespace nnx {
 struct SequentialOptions {
   std::vector<std::pair<std::string, ConfigNode>> layers;
   static void fields(auto& self, auto&& f) {
-    f("layers", self.layers, Field{.help = "the layers by name, in order"}.must());
+    f("layers", self.layers, component("layer", Field{.help = "the layers by name, in order"}.must()));
   }
 };
 

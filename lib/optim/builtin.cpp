@@ -75,7 +75,7 @@ struct GroupOptions {
   bool frozen = false;
   static void fields(auto& self, auto&& f) {
     f("select", self.select, Field{.help = "the parameters of the group; the first group that matches wins, ... takes all others"}.must());
-    f("learning_rate", self.learning_rate, Field{.help = "their own; null: that of the optimizer"});
+    f("learning_rate", self.learning_rate, component_or_number("schedule", Field{.help = "their own; null: that of the optimizer"}));
     f("weight_decay", self.weight_decay, Field{.help = "their own, where the optimizer has one; null: that of the optimizer"}.at_least(0));
     f("frozen", self.frozen, Field{.help = "they are not trained: no gradient and no state"});
   }
@@ -89,7 +89,7 @@ struct CommonOptions {
 
 void first_fields(auto& self, auto&& f) {
   f("learning_rate", self.learning_rate,
-    Field{.help = "a number, or a schedule such as {type: warmup_cosine, ...}"}.must());
+    component_or_number("schedule", Field{.help = "a number, or a schedule such as {type: warmup_cosine, ...}"}.must()));
 }
 void last_fields(auto& self, auto&& f) {
   f("clip_by_global_norm", self.clip_by_global_norm,

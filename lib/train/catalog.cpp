@@ -34,13 +34,14 @@ std::string fields_text(const std::vector<FieldDoc>& fields, const std::string& 
   return text;
 }
 
-bool is_component(const FieldDoc& doc) { return doc.type.find("component") != std::string::npos; }
+std::string plural(const std::string& what) { return what + (what.ends_with("s") ? "es" : "s"); }
+
+bool is_component(const FieldDoc& doc) { return !doc.component.empty(); }
 
 const std::vector<ComponentDoc>& components_of(const FieldDoc& key) {
   static const std::vector<ComponentDoc> none;
-  const std::string what = section_of_key(key.name);
   for (const CatalogSection& section : catalog())
-    if (section.what == what) return *section.components;
+    if (section.what == key.component) return *section.components;
   return none;
 }
 
@@ -123,7 +124,7 @@ void add_paths(const std::vector<FieldDoc>& fields, const std::string& above, st
     out.push_back(path);
     add_paths(field.fields, path + ".", out);
     // Layers hold layers: only the keys of components in a fixed place are listed.
-    if (field.type != "component" || section_of_key(field.name) == "layer") continue;
+    if (field.type != "component" || field.component == "layer") continue;
     for (const ComponentDoc& component : components_of(field))
       for (const FieldDoc& inner : component.fields) out.push_back(path + "." + inner.name);
   }
@@ -178,18 +179,6 @@ const std::vector<FieldDoc>& config_keys() {
   return keys;
 }
 
-std::string section_of_key(const std::string& name) {
-  if (name == "modules" || name == "surgery" || name == "inputs" || name == "target") return "";  // languages of their own
-  for (const char* selector : {"wrt", "mask", "select", "before", "after", "override", "attributes"})
-    if (name == selector) return "";
-  if (name == "loss") return losses().what();
-  if (name == "optimizer") return optimizers().what();
-  if (name == "learning_rate") return optim::schedules().what();
-  if (name == "train" || name == "validation" || name == "test") return dataset_readers().what();
-  if (name.ends_with("_init") || name == "init") return initializers().what();
-  return layers().what();
-}
-
 std::map<std::string, const FieldDoc*> documented_keys(const ConfigNode& resolved) {
   std::map<std::string, const FieldDoc*> out;
   document(resolved, config_keys(), out);
@@ -240,7 +229,7 @@ std::string explain(const std::string& name) {
     if (!is_component(*meaning.key)) continue;
     std::vector<std::string> names;
     for (const ComponentDoc& component : components_of(*meaning.key)) names.push_back(component.name);
-    if (!names.empty()) text += fmt::format("  one of the {}: {}\n", section_of_key(meaning.key->name) + "s", fmt::join(names, ", "));
+    if (!names.empty()) text += fmt::format("  one of the {}: {}\n", plural(meaning.key->component), fmt::join(names, ", "));
   }
   if (const ExitCode* code = find_exit_code(name)) {
     text += fmt::format("exit code {} ({}): {}\n", code->code, code->name, code->meaning);

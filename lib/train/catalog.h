@@ -31,10 +31,6 @@ const std::vector<ExitCode>& exit_codes();
 // The keys of the trainer.
 const std::vector<FieldDoc>& config_keys();
 
-// The section that a component under the key `name` is from: "layer" for `model`. A convention of names, which holds for
-// every key there is. "" for what is no component.
-std::string section_of_key(const std::string& name);
-
 // The documentation of every key in a resolved config, by key path; components are looked up by their type.
 std::map<std::string, const FieldDoc*> documented_keys(const ConfigNode& resolved);
 

@@ -106,9 +106,8 @@ class SchemaWriter {
     if (null) type.remove_suffix(8);
     Json options = Json::array({of_type(field, type)});
     if (null) options.push_back(with("type", "null"));
-    // Some components may stand for a number, or be absent.
     if (type == "component" && !field.required) options.push_back(with("type", "null"));
-    if (field.name == "learning_rate" || field.name == "validation") options.push_back(with("type", "number"));
+    if (field.or_number) options.push_back(with("type", "number"));
     if (type != "string" && type != "component") options.push_back(interpolated());
     if (options.size() == 1) return options[0];
     return with("anyOf", std::move(options));
@@ -117,10 +116,8 @@ class SchemaWriter {
   Json of_type(const FieldDoc& field, std::string_view type) const {
     if (type.starts_with("list of ")) return container("array", "items", field, type.substr(8));
     if (type.starts_with("map of ")) return container("object", "additionalProperties", field, type.substr(7));
-    if (type == "component") {
-      const std::string section = section_of_key(field.name);
-      return section.empty() ? Json::object() : with("$ref", "#/definitions/" + section);
-    }
+    if (type == "component")
+      return field.component.empty() ? Json::object() : with("$ref", "#/definitions/" + field.component);
     if (type == "map") return object(field.fields);
     if (type == "true or false") return with("type", "boolean");
     if (type == "integer" || type == "number") return bounded(field, type);

@@ -27,10 +27,10 @@ struct DataConfig {
   LoaderOptions loader;  // its keys stand beside the others: data.batch_size
 
   static void fields(auto& self, auto&& f) {
-    f("train", self.train, Field{.help = "the reader of the training rows"}.must());
+    f("train", self.train, component("dataset", Field{.help = "the reader of the training rows"}.must()));
     f("validation", self.validation,
-      Field{.help = "a reader, or the part of the training rows to set aside, e.g. 0.1"});
-    f("test", self.test, Field{.help = "the reader of the rows that the finished model is tested on"});
+      component_or_number("dataset", Field{.help = "a reader, or the part of the training rows to set aside, e.g. 0.1"}));
+    f("test", self.test, component("dataset", Field{.help = "the reader of the rows that the finished model is tested on"}));
     f("folder", self.folder,
       Field{.help = "where relative paths start; null: the working directory, else the folder of the config file"});
     f("inputs", self.inputs,
@@ -65,6 +65,7 @@ struct LoopConfig {
   std::optional<int> threads;
   Precision precision = Precision::f32;
   bool adapter_only = false;
+  std::vector<std::pair<std::string, ConfigNode>> partitions;
 
   static void fields(auto& self, auto&& f) {
     f("epochs", self.epochs,
@@ -82,6 +83,8 @@ struct LoopConfig {
       Field{.help = "32-true, or bf16-mixed: large matrix products of operands rounded to bf16, all else f32"});
     f("adapter_only", self.adapter_only,
       Field{.help = "checkpoints leave out what is frozen, and belong to the run that init_from names"});
+    f("partitions", self.partitions,
+      Field{.help = "files of a checkpoint: name to selector, the first that matches wins; what is left is divided by kind"});
   }
 };
 
@@ -96,10 +99,10 @@ struct TrainConfig {
   static void fields(auto& self, auto&& f) {
     f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
     f("data", self.data);
-    f("model", self.model, Field{.help = "the layer that is trained"}.must());
+    f("model", self.model, component("layer", Field{.help = "the layer that is trained"}.must()));
     f("modules", self.modules, Field{.help = "Module types of your own: name to arguments, attributes and call"});
-    f("loss", self.loss, Field{.help = "what is made small"}.must());
-    f("optimizer", self.optimizer, Field{.help = "how parameters follow their gradients"}.must());
+    f("loss", self.loss, component("loss", Field{.help = "what is made small"}.must()));
+    f("optimizer", self.optimizer, component("optimizer", Field{.help = "how parameters follow their gradients"}.must()));
     f("train", self.train);
     f("init_from", self.init_from, Field{.help = "a run whose model this one starts from: RUN, RUN@STEP or RUN@best"});
     f("surgery", self.surgery, Field{.help = "operations that change the model before it is trained, in order"});
