@@ -1,6 +1,7 @@
 // Shell completion and the man page, both made from the program's own list of commands.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -129,16 +130,23 @@ std::string man_page(const CLI::App& app, const std::string& version) {
   return page;
 }
 
+void print(bool as_json, const std::string& text, const nlohmann::ordered_json& json) {
+  std::fputs((as_json ? json.dump(2) + "\n" : text).c_str(), stdout);
+}
+
 }  // namespace
 
 void add_completion(CLI::App& app, Action& action) {
   auto shell = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
   CLI::App* command = app.add_subcommand("completion", "Print the completion script of a shell");
   command->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+  command->add_flag("--json", *json, "Print JSON: the shell and the script");
   command->footer("Example:\n  nnx-train completion bash\n");
-  command->callback([shell, &action] {
-    action = [shell] {
-      std::fputs(*shell == "bash" ? bash_script : *shell == "zsh" ? zsh_script : fish_script, stdout);
+  command->callback([shell, json, &action] {
+    action = [shell, json] {
+      const char* script = *shell == "bash" ? bash_script : *shell == "zsh" ? zsh_script : fish_script;
+      print(*json, script, {{"shell", *shell}, {"script", script}});
       return 0;
     };
   });
@@ -156,9 +164,12 @@ void add_completion(CLI::App& app, Action& action) {
 
 void add_man(CLI::App& app, Action& action, const std::string& version) {
   CLI::App* command = app.add_subcommand("man", "Print the manual page: nnx-train man | man -l -");
-  command->callback([&app, version, &action] {
-    action = [&app, version] {
-      std::fputs(man_page(app, version).c_str(), stdout);
+  auto json = std::make_shared<bool>(false);
+  command->add_flag("--json", *json, "Print JSON: the page");
+  command->callback([&app, version, json, &action] {
+    action = [&app, version, json] {
+      const std::string page = man_page(app, version);
+      print(*json, page, {{"page", page}});
       return 0;
     };
   });

@@ -104,18 +104,19 @@ MergeReport merge_lora_run(const MergeRequest& request) {
   const Array adapted = output(run.model, batch.x);
   const Array plain = output(merged, batch.x);
   report.difference = largest_difference(adapted, plain);
+  report.largest = adapted.size() == 0 ? 0 : max(abs(cast(adapted, DType::f64))).item<double>();
   write(request, setup, run.checkpoint, run.environment, merged);
   return report;
 }
 
 std::string to_text(const MergeReport& r) {
-  return fmt::format("merged {} of {} into {}\nlargest difference of the outputs: {:.3g} on {} rows\n", fmt::join(r.layers, ", "), r.run, r.output,
-                     r.difference, r.rows);
+  return fmt::format("merged {} of {} into {}\nlargest difference of the outputs: {:.3g}, of outputs up to {:.3g}, on {} rows\n",
+                     fmt::join(r.layers, ", "), r.run, r.output, r.difference, r.largest, r.rows);
 }
 
 std::string to_json(const MergeReport& r) {
   const nlohmann::ordered_json json{{"run", r.run}, {"output", r.output}, {"step", r.step}, {"layers", r.layers},
-                                    {"rows", r.rows}, {"largest_difference", r.difference}};
+                                    {"rows", r.rows}, {"largest_difference", r.difference}, {"largest_output", r.largest}};
   return json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 

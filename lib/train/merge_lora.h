@@ -23,6 +23,7 @@ struct MergeReport {
   std::vector<std::string> layers = {};  // that were merged
   int64_t rows = 0;                      // of the training data, that both models were called with
   double difference = 0;                 // largest of any output
+  double largest = 0;                    // output, as a measure of that
 };
 
 // Throws what reading a run throws, structure when no layer has an adapter, and cannot_create where a run is already.

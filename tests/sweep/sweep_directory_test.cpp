@@ -136,7 +136,7 @@ TEST_CASE("problems of a trial's config name the trial, before anything runs") {
   SweepSpec spec = digits_sweep({"seed=0,1"});
   std::erase_if(spec.settings, [](const auto& s) { return s.first == "data.validation"; });
   CHECK(error_of([&] { SweepDirectory::plan(spec, folder / "other"); }) ==
-        "metric.name: the sweep goes by validation.loss, and the config has no data.validation; add data.validation=0.1, or choose another metric");
+        "sweep: metric.name: the sweep goes by validation.loss, and the config has no data.validation; add data.validation=0.1, or choose another metric");
 }
 
 TEST_CASE("a plan becomes a script of another engine") {
