@@ -86,14 +86,15 @@ std::vector<size_t> select(const std::vector<Place>& places, const Anatomy& anat
   constexpr bool for_layers = std::is_same_v<Place, ModulePlace>;
   constexpr const char* noun = for_layers ? "layer" : "Variable";
   const size_t before = diagnostics.count();
-  for (const auto& [part, filter] : selector.parts) {
+  for (const Selector::Part& each : selector.parts) {
+    const SelectorPart& part = each.written;
     const bool may_be_absent = optional || (part.excluded && (find_kind(part.text) || part.text.starts_with("tag:") || part.text == frozen_key));
     if (!for_layers && part.text.starts_with("has:")) {
       diagnostics.report(part.node, {.message = fmt::format("{} chooses layers, and this operation is for Variables", in_quotes(part.text)),
                                      .hint = "name their type or path"});
       continue;
     }
-    if (may_be_absent || std::ranges::any_of(places, [&](const Place& p) { return matches_some_path(filter, p); })) continue;
+    if (may_be_absent || std::ranges::any_of(places, [&](const Place& p) { return matches_some_path(each.filter, p); })) continue;
     const auto gone = anatomy.gone.find(part.text);
     const bool kind = for_layers && find_kind(part.text);
     const std::string message =

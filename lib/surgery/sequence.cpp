@@ -157,7 +157,7 @@ OperationReport insert(const InsertOptions& o, Patient& patient) {
 }
 
 // Copies have values, and random streams, of their own, which begin as those of the original.
-OperationReport copy(const CopyOptions& o, Patient& patient) {
+OperationReport copy_layer(const CopyOptions& o, Patient& patient) {
   const ModuleTargets targets = one_module(o.select, patient);
   const ModulePlace& place = *targets.places[0];
   check_owner(place, o.shared, o.select, patient);
@@ -215,7 +215,7 @@ OperationReport rename(const RenameOptions& o, Patient& patient) {
 
 void add_sequence(Operations& list) {
   list.add<InsertOptions>("insert", "puts new layers before or after one", insert);
-  list.add<CopyOptions>("copy", "repeats a layer after itself", copy);
+  list.add<CopyOptions>("copy", "repeats a layer after itself", copy_layer);
   list.add<RemoveOptions>("remove", "takes layers out", remove);
   list.add<RenameOptions>("rename", "gives a layer another name", rename);
 }

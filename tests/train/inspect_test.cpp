@@ -79,7 +79,7 @@ TEST_CASE("inspect: what a selector matches, and the layers on the way there") {
   CHECK_FALSE(to_text(seen).empty());
   CHECK_FALSE(to_json(seen).empty());
   CHECK(kind_of([&] { inspect(run.path, "", "linaer1"); }) == ErrorKind::usage);
-  CHECK(kind_of([&] { inspect(run.path, "", "{typ: Linear}"); }) == ErrorKind::usage);
+  CHECK(kind_of([&] { inspect(run.path, "", "{typ: Linear}"); }) == ErrorKind::config);
 }
 
 TEST_CASE("inspect: text has the tree, the partitions and the table") {
