@@ -292,7 +292,7 @@ TEST_CASE("selectors by attribute, shape and size") {
   CHECK(chosen("{shape: ['*', 3]}", false) == Paths{"linear2.kernel"});
   CHECK(chosen("{kind: Param, shape: [8]}", false) == Paths{"bn.bias", "bn.scale", "linear1.bias"});
   CHECK(chosen("{kind: Param, params: '<=3'}", false) == Paths{"linear2.bias"});
-  CHECK(chosen("any(shape:[4, 8], all(linear2, params:>20))", false) == Paths{"linear1.kernel", "linear2.kernel"});
+  CHECK(chosen("['any(shape:[4, 8], all(linear2, params:>20))']", false) == Paths{"linear1.kernel", "linear2.kernel"});
 }
 
 TEST_CASE("resize keeps what both sizes have, copy repeats a layer") {
