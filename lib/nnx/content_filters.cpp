@@ -1,4 +1,6 @@
 // Filters by what is there: an attribute of a Module, a shape, a number of elements.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
@@ -106,7 +108,7 @@ Filter has(std::string attribute) {
   std::string text = "has:" + attribute;
   return Filter(text, [attribute = std::move(attribute), text](const LeafInfo& leaf) {
     if (&leaf.kind != &module_kind())
-      fail(ErrorKind::structure, {.where = text, .message = "chooses layers, and these are Variables", .hint = "name their type or path"});
+      fail(ErrorKind::structure, {.message = fmt::format("{} chooses layers, and these are Variables", in_quotes(text)), .hint = "name their type or path"});
     return leaf.module && std::ranges::count(Contents(*leaf.module).names, attribute) > 0;
   });
 }
