@@ -29,7 +29,8 @@ void choose_tile(LoopProgram& p, int64_t wish) {
 
 }  // namespace
 
-// An axis that every reduction keeps needs no combining afterwards.
+// The outermost axis lets every thread stream through memory. Reductions over it then have cells in each thread, to be
+// combined afterwards: where these are many, an axis that every reduction keeps is better.
 void choose_split(LoopProgram& p, int threads) {
   const LoopSpace& space = p.space;
   const auto keeps = [&](auto&& stride) {
@@ -49,10 +50,17 @@ void choose_split(LoopProgram& p, int threads) {
   const int64_t row = space.block.size() > 1 ? space.block_size / std::max<int64_t>(1, space.block[0]) : 64;
   const bool block_kept = keeps([&](const ProgramOutput& o) { return o.cell.block[0]; });
   candidates.push_back({-1, row, (space.block_size + row - 1) / row, block_kept});
-  const auto score = [&](const Candidate& c) {  // how evenly it divides; a kept axis wins if it divides well enough
+  int64_t elements = space.block_size;
+  for (const int64_t size : space.outer) elements *= size;
+  const bool few_cells = std::ranges::all_of(p.outputs, [&](const ProgramOutput& o) {
+    return o.reduce == Reduce::none || o.cells * threads * 16 <= elements;
+  });
+  const auto score = [&](const Candidate& c) {  // how evenly it divides; a better axis wins if it divides well enough
     const double rounds = static_cast<double>((c.units + threads - 1) / threads);
     const double even = static_cast<double>(c.units) / std::max(1.0, rounds * threads);
-    return even + (c.kept && even > 0.7 ? 1.0 : 0.0);
+    const bool streams = c.dim == 0 || space.outer.empty();
+    if (even <= 0.7) return even;
+    return even + (streams && few_cells ? 2.0 : c.kept ? 1.0 : 0.0);
   };
   const Candidate& best = *std::max_element(candidates.begin(), candidates.end(),
                                             [&](const auto& a, const auto& b) { return score(a) < score(b); });
