@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "base/error.h"
 #include "kernels/loop_program.h"
@@ -123,17 +124,32 @@ void prepare_reduction(LoopProgram& p, ProgramOutput& out, const std::vector<int
   if (!out.cell.constant && p.space.block.size() == 1 && !p.space.outer.empty()) p.tiles_outermost = true;
 }
 
-void add_outputs(const FusedLoop& loop, const Strided& s, LoopProgram& p) {
+// Whether all elements of an array are finite is asked of the array itself: the register that is checked, when nothing
+// else reads which of them are. The step that checked them goes.
+std::optional<int> checked_register(LoopProgram& p, const LoopOutput& out, int readers) {
+  const bool whole = std::ranges::all_of(out.strides, [](int64_t stride) { return stride == 0; });
+  if (out.reduce != Reduce::logical_and || !whole || readers != 1) return std::nullopt;
+  const auto check = std::ranges::find(p.steps, out.reg, &ProgramStep::out);
+  if (check == p.steps.end() || check->op != "is_finite" || check->level != Level::tile) return std::nullopt;
+  const int reg = check->args[0];
+  p.steps.erase(check);
+  return reg;
+}
+
+void add_outputs(const FusedLoop& loop, const Strided& s, const std::vector<int>& readers, LoopProgram& p) {
   for (size_t o = 0; o < loop.outputs.size(); ++o) {
     ProgramOutput out;
     const std::vector<int64_t>& strides = s.strides[loop.inputs.size() + o];
     const bool reduces = loop.outputs[o].reduce != Reduce::none;
-    out.reg = tile_register(p, loop.outputs[o].reg, reduces);
-    out.dtype = p.registers[static_cast<size_t>(out.reg)].dtype;
+    const auto reg = static_cast<size_t>(loop.outputs[o].reg);
+    const std::optional<int> checked = checked_register(p, loop.outputs[o], readers[reg]);
+    out.dtype = p.registers[reg].dtype;
+    out.reg = tile_register(p, checked.value_or(loop.outputs[o].reg), reduces);
     out.walk = make_walk(p.space, strides);
     out.reduce = loop.outputs[o].reduce;
     if (out.reduce != Reduce::none) {
       prepare_reduction(p, out, s.dims, strides);
+      if (checked) out.tile_fn = need("tile_finite", DType::f32, DType::boolean);
     } else {
       out.copy = need("stop_gradient", out.dtype, out.dtype);
       const auto step =
@@ -222,9 +238,10 @@ LoopProgram make_loop_program(const FusedLoop& loop, int threads) {
     p.inputs.push_back(std::move(in));
   }
   add_steps(loop, s, p);
-  join_steps(p, count_readers(loop, p));
+  const std::vector<int> readers = count_readers(loop, p);
+  join_steps(p, readers);
   std::stable_sort(p.steps.begin(), p.steps.end(), [](const auto& a, const auto& b) { return a.level < b.level; });
-  add_outputs(loop, s, p);
+  add_outputs(loop, s, readers, p);
   const auto below = [&](Level level) {
     return static_cast<size_t>(
         std::count_if(p.steps.begin(), p.steps.end(), [&](const ProgramStep& step) { return step.level < level; }));

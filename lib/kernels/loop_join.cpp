@@ -1,5 +1,5 @@
 // Joins the steps of a loop whose results have one reader: chains of cheap f32 ops keep their value in registers
-// (vector/chain.h), and a comparison goes into its select. The arithmetic is that of the single ops, bit for bit.
+// (vector/chain.h), a comparison goes into its select, and random words become uniform numbers where they are drawn. The arithmetic is that of the single ops, bit for bit.
 #include <algorithm>
 #include <optional>
 
@@ -22,6 +22,12 @@ struct Joiner {
     return i >= 0 && readers[static_cast<size_t>(reg)] == 1 && p.steps[static_cast<size_t>(i)].level == Level::tile
                ? &p.steps[static_cast<size_t>(i)]
                : nullptr;
+  }
+  // Whether `step` is `op` of something and this constant.
+  bool is_with(const ProgramStep* step, std::string_view op, double value) const {
+    if (!step || step->op != op || step->args.size() != 2) return false;
+    const int i = maker[static_cast<size_t>(step->args[1])];
+    return i >= 0 && p.steps[static_cast<size_t>(i)].op == "fill" && p.steps[static_cast<size_t>(i)].value == value;
   }
   void remove(const ProgramStep& step) { gone[static_cast<size_t>(&step - p.steps.data())] = true; }
 };
@@ -128,6 +134,25 @@ void join_chain(Joiner& j, ProgramStep& step) {
   }
 }
 
+// bitcast(bits >> 9 | the bits of 1) - 1.
+bool join_uniform(Joiner& j, ProgramStep& step) {
+  if (!j.is_with(&step, "sub", 1)) return false;
+  ProgramStep* const cast = j.sole_maker(step.args[0]);
+  if (!cast || cast->op != "bitcast") return false;
+  ProgramStep* const mantissa = j.sole_maker(cast->args[0]);
+  if (!j.is_with(mantissa, "bitwise_or", 0x3f800000)) return false;
+  ProgramStep* const shift = j.sole_maker(mantissa->args[0]);
+  if (!j.is_with(shift, "shift_right_logical", 9)) return false;
+  ProgramStep* const draw = j.sole_maker(shift->args[0]);
+  if (!draw || draw->op != "random_bits") return false;
+  const int out = step.out;
+  step = *draw;
+  step.out = out;
+  step.fn = find_vector("random_bits>uniform", DType::u32, DType::f32);
+  for (const ProgramStep* gone : {cast, mantissa, shift, draw}) j.remove(*gone);
+  return true;
+}
+
 void join_select(Joiner& j, ProgramStep& step) {
   if (step.op != "select" || step.level != Level::tile || !j.is_f32(step.out)) return;
   ProgramStep* compare = j.sole_maker(step.args[0]);
@@ -160,6 +185,7 @@ void join_steps(LoopProgram& p, const std::vector<int>& readers) {
   Joiner j{p, readers, std::vector<int>(p.registers.size(), -1), std::vector<bool>(p.steps.size(), false)};
   for (size_t i = 0; i < p.steps.size(); ++i) j.maker[static_cast<size_t>(p.steps[i].out)] = static_cast<int>(i);
   for (ProgramStep& step : p.steps) {
+    if (join_uniform(j, step)) continue;
     join_chain(j, step);
     join_select(j, step);
   }

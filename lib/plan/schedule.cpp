@@ -59,9 +59,15 @@ Schedule schedule(const Bound& bound, std::vector<Group> groups) {
     waiting[g] = before[g].size();
     for (const uint32_t p : before[g]) after[p].push_back(g);
   }
-  // The guards come when nothing else is left to do first; otherwise nodes run in their own order.
+  // The guards come when nothing else is left to do first; otherwise nodes run in their own order, but what only the
+  // guards read (whether a gradient is finite) comes right after what it reads, which is then still in a cache.
   const auto guards = static_cast<uint32_t>(groups.size());
-  const auto key = [&](uint32_t g) { return std::pair(g == guards, g == guards ? 0u : groups[g].nodes.back()); };
+  const auto only_guards_read = [&](uint32_t g) { return after[g] == std::vector{guards} && !before[g].empty(); };
+  const auto last_node = [&](uint32_t g) { return groups[g].nodes.back(); };
+  const auto key = [&](uint32_t g) {
+    if (g == guards) return std::pair(UINT32_MAX, UINT32_MAX);
+    return std::pair(only_guards_read(g) ? last_node(before[g].back()) : last_node(g), last_node(g));
+  };
   const auto later = [&](uint32_t a, uint32_t b) { return key(a) > key(b); };
   std::priority_queue<uint32_t, std::vector<uint32_t>, decltype(later)> ready(later);
   for (uint32_t g = 0; g < before.size(); ++g)

@@ -231,6 +231,22 @@ template <class T, class Op> inline void tile_reduce(VF c, Op op) {  // -> T; n 
   for (; i < c.n; ++i) r = op(splat<T>(r), splat<T>(p[i]))[0];
   *static_cast<T*>(c.out) = r;
 }
+// Whether all are finite: the largest magnitude, as bits, is below that of infinity.
+inline void tile_finite(VF c) {  // f32 -> bool
+  const uint32_t* p = static_cast<const uint32_t*>(c.in[0]);
+  const auto larger = [](U a, U b) { return a > b ? a : b; };
+  U largest[4] = {};
+  int64_t i = 0;
+  for (; i + 4 * lanes <= c.n; i += 4 * lanes) {
+    for (int q = 0; q < 4; ++q) largest[q] = larger(largest[q], load(p + i + q * lanes) & 0x7fffffffu);
+  }
+  for (; i < c.n; i += lanes) {
+    const int64_t left = c.n - i < lanes ? c.n - i : lanes;
+    largest[0] = larger(largest[0], load_upto(p + i, left) & 0x7fffffffu);
+  }
+  const U all = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+  *static_cast<uint8_t*>(c.out) = fold(all, [](auto a, auto b) { return a > b ? a : b; }) < 0x7f800000u;
+}
 template <class T, class Stored, class Op> constexpr VectorEntry tile(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { tile_reduce<Stored>(c, Op{}); }};
 }
@@ -282,9 +298,10 @@ inline void threefry_rounds(U (&x0)[threefry_vectors], U (&x1)[threefry_vectors]
     }
   }
 }
-inline void random_bits(VF c) {
+// `op` makes an element of a word.
+template <class T, class Op> inline void random_words(VF c, Op op) {
   const uint32_t* key = static_cast<const uint32_t*>(c.in[0]);
-  uint32_t* out = static_cast<uint32_t*>(c.out);
+  T* out = static_cast<T*>(c.out);
   // Within 2^32 positions the high word does not change (positions behind the last count too: they are computed).
   const uint64_t last = c.index + static_cast<uint64_t>(c.n + threefry_vectors * lanes) * c.index_step;
   const bool carries = c.index >> 32 != last >> 32;
@@ -309,12 +326,19 @@ inline void random_bits(VF c) {
     for (int v = 0; v < threefry_vectors; ++v) {
       const int64_t at = i + v * lanes;
       if (at + lanes <= c.n) {
-        store(out + at, x0[v] ^ x1[v]);
+        store<T>(out + at, op(x0[v] ^ x1[v]));
       } else if (at < c.n) {
-        store_part(out + at, x0[v] ^ x1[v], c.n - at);
+        store_part<T>(out + at, op(x0[v] ^ x1[v]), c.n - at);
       }
     }
   }
+}
+inline void random_bits(VF c) {
+  random_words<uint32_t>(c, [](U word) { return word; });
+}
+// A number in [0, 1): the upper bits as the mantissa of one in [1, 2), less 1.
+inline void random_uniform(VF c) {
+  random_words<float>(c, [](U word) { return (F)(word >> 9 | 0x3f800000u) - 1.0f; });
 }
 // One word of threefry2x32(k0, k1, x0, x1), arguments elementwise.
 template <int word> inline void threefry_word(VF c) {
@@ -522,6 +546,7 @@ constexpr VectorEntry vector_entries[] = {
     {"iota", DType::i32, DType::i32, iota<int32_t>},
     {"iota", DType::u32, DType::u32, iota<uint32_t>},
     {"random_bits", DType::u32, DType::u32, random_bits},
+    {"random_bits>uniform", DType::u32, DType::f32, random_uniform},
     {"threefry2x32.0", DType::u32, DType::u32, threefry_word<0>},
     {"threefry2x32.1", DType::u32, DType::u32, threefry_word<1>},
 
@@ -550,6 +575,7 @@ constexpr VectorEntry vector_entries[] = {
     tile<uint32_t, uint32_t>("tile_prod", mul_op),
     tile<uint32_t, uint32_t>("tile_max", max_op),
     tile<uint32_t, uint32_t>("tile_min", min_op),
+    {"tile_finite", DType::f32, DType::boolean, tile_finite},
     tile<bool, uint8_t>("tile_and", and_op),
     tile<bool, uint8_t>("tile_or", or_op),
     tile<bool, uint8_t>("tile_max", max_op),
