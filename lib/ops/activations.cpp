@@ -42,7 +42,8 @@ Arrays vjp_gelu(const VjpArgs& args) {
   const Array &x = args.in[0], &ct = args.ct[0];
   const bool approximate = args.attrs.as<GeluAttrs>().approximate;
   const Array weight = gelu_weight(x, approximate);
-  if (approximate) return {ct * weight * (x * (1.0 - weight) * (square(x) * (3 * gelu_a) + gelu_b) + 1.0)};
+  // The derivative is one value, which a forward pass can compute beside the result and keep.
+  if (approximate) return {ct * (weight * (x * (1.0 - weight) * (square(x) * (3 * gelu_a) + gelu_b) + 1.0))};
   const Array density = exp(square(x) * -0.5) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
   return {ct * (weight + x * density)};
 }

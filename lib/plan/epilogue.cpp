@@ -64,6 +64,14 @@ std::optional<kernels::Activation> activation_of(const Node& node) {
   return std::nullopt;
 }
 
+// Whether the product may add `value` as it writes: an array of its own size that lies somewhere, and not where `node` is to
+// be written.
+bool is_residual(const Bound& bound, const std::vector<bool>& generated, uint32_t node, Value value) {
+  const auto in_place = [&](const OutputBinding& o) { return o.kind == OutputKind::aliased && o.root == Value{node, 0}; };
+  return bound.views.is_whole(value) && !generated[bound.views.root(value).node] &&
+         std::ranges::none_of(bound.outputs, in_place);
+}
+
 int64_t columns(const Graph& graph, uint32_t dot) {
   const Node& node = graph.nodes[dot];
   const auto& dims = node.attrs.as<DotAttrs>();
@@ -79,15 +87,16 @@ std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>
   const Graph& graph = bound.graph;
   std::vector<uint32_t> chain;
   Value tail{dot, 0};
-  enum Stage { product, biased, activated } stage = product;
+  enum Stage { product, biased, activated, added } stage = product;
   const int64_t n = columns(graph, dot);
   while (const auto reader = only_reader(bound, tail)) {
     const Node& node = graph.nodes[*reader];
-    if (graph.type({*reader, 0}).size() != graph.type(tail).size() || !bound.views.is_whole(node.inputs[0])) break;
+    if (graph.type({*reader, 0}).size() != graph.type(tail).size()) break;
     const auto other = node.op->name == "add" ? other_operand(bound, node, tail) : std::nullopt;
     const bool stored = other && !generated[bound.views.root(*other).node];
     if (stage == product && stored && n > 1 && is_row(bound, *other, n)) stage = biased;
-    else if (stage < activated && activation_of(node)) stage = activated;
+    else if (stage < activated && activation_of(node) && bound.views.is_whole(node.inputs[0])) stage = activated;
+    else if (stage < added && other && is_residual(bound, generated, *reader, *other)) stage = added;
     else break;
     chain.push_back(*reader);
     tail = {*reader, 0};
@@ -100,8 +109,15 @@ Epilogue epilogue_of(const Bound& bound, uint32_t dot, const std::vector<uint32_
   Value tail{dot, 0};
   for (const uint32_t n : chain) {
     const Node& node = bound.graph.nodes[n];
-    if (const auto activation = activation_of(node)) epilogue.activation = *activation;
-    else epilogue.bias = other_operand(bound, node, tail);
+    if (const auto activation = activation_of(node)) {
+      epilogue.activation = *activation;
+    } else {
+      const std::optional<Value> other = other_operand(bound, node, tail);
+      const bool first = !epilogue.bias && epilogue.activation == kernels::Activation::none;
+      const int64_t n_columns = columns(bound.graph, dot);
+      if (first && n_columns > 1 && is_row(bound, *other, n_columns)) epilogue.bias = other;
+      else epilogue.residual = other;
+    }
     tail = {n, 0};
   }
   return epilogue;

@@ -68,7 +68,8 @@ class Fuser {
 
   void absorb(uint32_t dot) {
     for (const uint32_t node : epilogue_chain(bound_, generated_, dot)) {
-      if (path_around(owner_[dot], owner_[node])) return;
+      const bool taken = kinds_[owner_[node]] != GroupKind::loop;  // a sum of two products is written by the first
+      if (taken || path_around(owner_[dot], owner_[node])) return;
       join(owner_[dot], owner_[node]);
     }
   }

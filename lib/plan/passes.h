@@ -86,8 +86,8 @@ std::vector<Group> fuse(const Bound& bound, bool enabled);
 // Whether `value` can reach node `reader` in a register when both are in one loop: it is computed element by element
 // over the reader's own space.
 bool flows(const Bound& bound, uint32_t reader, Value value);
-// Per node: whether it is generated from counters and scalars alone, so that every reader computes it again rather than
-// read it from memory (dropout masks, constants).
+// Per node: whether it is generated, so that every reader computes it again rather than read it from memory: from counters
+// and scalars alone (constants, noise), or from one stored array in an instruction or two.
 std::vector<bool> generated_nodes(const Bound& bound);
 
 // ---- schedule.cpp: the groups in the order in which they run: first what no state depends on, then, after the guards,

@@ -33,12 +33,14 @@ Step matmul_step(const Bound& bound, const Group& group, int threads) {
   const std::vector<uint32_t> chain(std::ranges::find(group.nodes, dot) + 1, group.nodes.end());
   const Epilogue epilogue = epilogue_of(bound, dot, chain);
   spec.bias = epilogue.bias.has_value();
+  spec.residual = epilogue.residual.has_value();
   spec.activation = epilogue.activation;
   Step step;
   const double flops = 2.0 * static_cast<double>(spec.batch * spec.m * spec.n) * static_cast<double>(spec.k);
   step.kernel = kernels::make_matmul(spec, matmul_threads(flops, threads));
   step.arguments = {argument(bound, lhs), argument(bound, rhs)};
   if (epilogue.bias) step.arguments.push_back(argument(bound, bound.views.at(graph, *epilogue.bias)));
+  if (epilogue.residual) step.arguments.push_back(argument(bound, bound.views.at(graph, *epilogue.residual)));
   step.arguments.push_back({group.outputs[0], 0});
   return step;
 }

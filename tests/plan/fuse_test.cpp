@@ -6,6 +6,8 @@
 #include "ops/ops.h"
 #include "plan/passes.h"
 #include "plan/plan.h"
+#include "random_graphs.h"
+#include "reference/reference.h"
 #include "transform/vjp.h"
 
 namespace nnx {
@@ -67,20 +69,55 @@ TEST_CASE("a training step of an MLP: relu backward and bias gradient in one pas
   CHECK(steps.size() <= 12);
 }
 
-TEST_CASE("a dropout mask is computed again, not stored") {
+TEST_CASE("a dropout mask is drawn once and kept as a byte an element") {
   const auto forward = trace({f32({64, 64}), {DType::u32, {2}}, f32({64, 64})}, [](std::span<const Array> in) {
     const Array kept = select(random::bernoulli(in[1], 0.9, {64, 64}), in[0] / 0.9, zeros({64, 64}));
     return Arrays{sum(square(matmul(kept, in[2])))};
   });
   auto plan = Plan::compile(value_and_grad(forward.graph, {0, 2}));
   INFO(plan->to_string());
-  int draws = 0;
+  int draws = 0, masks = 0;
   for (const StepReport& s : plan->report().steps) {
     draws += has_op(s, "random_bits");
+    masks += s.result.find("bool[64,64]") != std::string::npos;
     CHECK(s.result.find("u32") == std::string::npos);
-    CHECK(s.result.find("bool[64,64]") == std::string::npos);
   }
-  CHECK(draws == 2);
+  CHECK(draws == 1);
+  CHECK(masks == 1);
+}
+
+TEST_CASE("a product adds another array as it writes, and of two products the first takes the second") {
+  const auto check = [](const std::vector<Type>& inputs, const std::function<Arrays(std::span<const Array>)>& body) {
+    const Traced t = trace(inputs, body);
+    auto plan = Plan::compile(t.graph);
+    INFO(plan->to_string());
+    const auto& steps = plan->report().steps;
+    CHECK(std::ranges::none_of(steps, [](const StepReport& s) { return s.kernel.starts_with("fused"); }));
+    CHECK(std::ranges::count_if(steps, [](const StepReport& s) { return has_op(s, "add"); }) == 1);
+    Arrays values;
+    for (const Type& type : inputs) values.push_back(random::normal(random::key(values.size()), type.shape));
+    const Arrays expected = reference::evaluate(t.graph, values), got = nnx::apply(t.graph, values);
+    CHECK(test::close(got[0], expected[0], 1e-5));
+  };
+  const Type x = f32({48, 64}), w = f32({64, 96}), y = f32({48, 96});
+  check({x, w, y}, [](std::span<const Array> in) { return Arrays{in[2] + matmul(in[0], in[1])}; });
+  check({x, w, f32({96}), y}, [](std::span<const Array> in) { return Arrays{relu(matmul(in[0], in[1]) + in[2]) + in[3]}; });
+  check({x, w, f32({96}), f32({64, 4}), f32({4, 96})}, [](std::span<const Array> in) {
+    return Arrays{matmul(in[0], in[1]) + in[2] + matmul(matmul(in[0], in[3]), in[4])};
+  });
+}
+
+TEST_CASE("a value that a row makes of a stored array is computed again") {
+  const Traced t = trace({f32({64, 128}), f32({128, 32})}, [](std::span<const Array> in) {
+    const Array x = exp(in[0]);
+    const Array centred = x - mean(x, {0});
+    return Arrays{matmul(tanh(centred), in[1]), sum(square(centred), {0}), x};
+  });
+  auto plan = Plan::compile(t.graph);
+  INFO(plan->to_string());
+  int subtractions = 0;
+  for (const StepReport& s : plan->report().steps) subtractions += has_op(s, "sub");
+  CHECK(subtractions == 2);  // for the product, and for the sum of squares
 }
 
 TEST_CASE("both moments come from one pass") {
