@@ -88,7 +88,7 @@ template <class Op> constexpr VectorEntry bool2(const char* name, Op) {
 
 // A comparison's lanes are -1 or 0; a bool is a byte of 1 or 0.
 template <class Mask> inline B to_bool(Mask mask) { return (B)(__builtin_convertvector(mask, Vec<int8_t>) & 1); }
-inline I to_mask(B b) { return __builtin_convertvector(b, I) != 0; }
+inline I to_mask(B b) { return from_bytes(b) != 0; }
 
 template <class T, class Op> constexpr VectorEntry compare(const char* name, Op) {
   return {name, dtype_of<T>, DType::boolean,
@@ -379,7 +379,7 @@ constexpr auto less_op = [](auto a, auto b) { return a < b; };
 constexpr auto less_equal_op = [](auto a, auto b) { return a <= b; };
 constexpr auto greater_op = [](auto a, auto b) { return a > b; };
 constexpr auto greater_equal_op = [](auto a, auto b) { return a >= b; };
-constexpr auto from_bool_op = [](B b) { return __builtin_convertvector(b, I); };
+constexpr auto from_bool_op = [](B b) { return from_bytes(b); };
 constexpr auto nonzero_op = [](auto a) { return to_bool(a != 0); };
 
 constexpr auto div_op = [](auto a, auto b) { return a / b; };

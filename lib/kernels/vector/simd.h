@@ -85,6 +85,18 @@ inline F select(I mask, F a, F b) { return mask ? a : b; }
 inline F abs(F x) { return float_of(bits_of(x) & 0x7fffffff); }
 inline F with_sign_of(F x, F sign) { return float_of((bits_of(x) & 0x7fffffff) | (bits_of(sign) & INT32_MIN)); }
 inline F to_float(I x) { return __builtin_convertvector(x, F); }
+// Bytes as integers; written out because g++ 12 would take them one by one.
+inline I from_bytes(B b) {
+#if defined(__AVX512F__)
+  return (I)_mm512_maskz_cvtepu8_epi32(0xffff, (__m128i)b);
+#elif defined(__AVX2__)
+  int64_t bits;
+  __builtin_memcpy(&bits, &b, sizeof bits);
+  return (I)_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bits));
+#else
+  return __builtin_convertvector(b, I);
+#endif
+}
 inline I to_int(F x) { return __builtin_convertvector(x, I); }  // truncates; x must fit
 // a > b ? a : b and a < b ? a : b, hence b if either is NaN.
 inline F greater_of(F a, F b) {
