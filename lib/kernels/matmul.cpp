@@ -17,7 +17,15 @@ namespace nnx::kernels {
 namespace {
 
 // Below this many floating-point operations a library call costs more than it computes.
-constexpr double small_flops = 65536;
+constexpr double call_flops = 65536;
+// Up to here our own loops on one thread are faster all the same.
+constexpr double small_flops = 0.5e6;
+constexpr int64_t rows_worth_transposing = 16;  // of a product whose right operand has to be transposed for it
+
+double own_flops(const MatmulSpec& s) {
+  const bool transposes = s.rhs.col_stride != 1 && s.m < rows_worth_transposing;
+  return s.operands == DType::f32 && !transposes ? small_flops : call_flops;
+}
 
 double flops_of(const MatmulSpec& s) {
   return 2.0 * static_cast<double>(s.batch) * static_cast<double>(s.m) * static_cast<double>(s.n) *
@@ -29,12 +37,6 @@ double bytes_of(const MatmulSpec& s) {
                k = static_cast<double>(s.k);
   return static_cast<double>(size_of(s.operands)) * (b * m * k + b * k * n) +
          4 * (b * m * n * (s.residual ? 2 : 1) + (s.bias ? n : 0));
-}
-
-void transpose_into(const float* from, int64_t row_stride, int64_t col_stride, float* to, int64_t rows, int64_t cols) {
-  for (int64_t i = 0; i < rows; ++i) {
-    for (int64_t j = 0; j < cols; ++j) to[i * cols + j] = from[i * row_stride + j * col_stride];
-  }
 }
 
 // Our own loops on one thread. The right operand needs contiguous rows: a transposed one is copied to scratch.
@@ -60,7 +62,7 @@ class SmallMatmul final : public Kernel {
       int64_t ldb = s.rhs.row_stride;
       if (scratch) {
         if (b == 0 || s.rhs.batch_stride != 0)
-          transpose_into(right, s.rhs.row_stride, s.rhs.col_stride, scratch, s.k, s.n);
+          copy_rhs(right, scratch);
         right = scratch;
         ldb = s.n;
       }
@@ -88,6 +90,14 @@ class SmallMatmul final : public Kernel {
     }
   }
   bool copies_rhs() const { return spec_.rhs.col_stride != 1; }
+
+  void copy_rhs(const float* from, float* to) const {
+    const auto& [batch_stride, row_stride, col_stride] = spec_.rhs;
+    if (row_stride == 1) return vector_table().transpose(from, col_stride, to, spec_.n, spec_.n, spec_.k);
+    for (int64_t i = 0; i < spec_.k; ++i) {
+      for (int64_t j = 0; j < spec_.n; ++j) to[i * spec_.n + j] = from[i * row_stride + j * col_stride];
+    }
+  }
 
   void finish(float* result, const float* residual) const {
     const bool dense = spec_.out.row_stride == spec_.n;  // all rows as one
@@ -231,7 +241,7 @@ class DnnlMatmul final : public Kernel {
 
 KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
-  const bool small = flops_of(spec) < small_flops || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
+  const bool small = flops_of(spec) < own_flops(spec) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
   if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);
   if (small) return std::make_unique<SmallMatmul>(spec);
   return std::make_unique<DnnlMatmul>(spec, std::max(1, threads));

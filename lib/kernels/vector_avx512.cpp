@@ -15,6 +15,7 @@ const VectorTable& vector_table_avx512() {
       .rows = {softmax_rows, log_softmax_rows, cross_entropy_rows, cross_entropy_grad_rows, layer_norm_rows,
                layer_norm_grad_rows},
       .small_matmul = small_matmul,
+      .transpose = transpose,
       .chains = run_chains,
   };
   return table;

@@ -43,6 +43,11 @@ template <class T> inline Vec<T> load_part(const T* p, int64_t n, T rest = 0) {
     const auto mask = static_cast<__mmask16>((1u << n) - 1);
     return (Vec<T>)_mm512_mask_loadu_epi32((__m512i)splat<T>(rest), mask, p);
   }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const I mask = I{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(n);
+    return mask ? (Vec<T>)_mm256_maskload_epi32(reinterpret_cast<const int*>(p), (__m256i)mask) : splat<T>(rest);
+  }
 #endif
   Vec<T> v = splat<T>(rest);
   for (int64_t i = 0; i < n; ++i) v[i] = p[i];

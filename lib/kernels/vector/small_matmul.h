@@ -75,6 +75,37 @@ template <int width, bool partial> inline void multiply_columns(const SmallMatmu
   }
 }
 
+// to[j * ldb + i] = from[i * lda + j] for i < rows, j < cols, in blocks of four by four.
+inline void transpose(const float* from, int64_t lda, float* to, int64_t ldb, int64_t rows, int64_t cols) {
+  using Four = typename VecOf<float, 4>::type;
+  const auto load_four = [](const float* p) {
+    Four v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+  };
+  const int64_t whole_rows = rows / 4 * 4, whole_cols = cols / 4 * 4;
+  for (int64_t i = 0; i < whole_rows; i += 4) {
+    for (int64_t j = 0; j < whole_cols; j += 4) {
+      const float* p = from + i * lda + j;
+      const Four a = load_four(p), b = load_four(p + lda), c = load_four(p + 2 * lda), d = load_four(p + 3 * lda);
+      const Four ab_low = __builtin_shufflevector(a, b, 0, 4, 1, 5),
+                 ab_high = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+      const Four cd_low = __builtin_shufflevector(c, d, 0, 4, 1, 5),
+                 cd_high = __builtin_shufflevector(c, d, 2, 6, 3, 7);
+      const Four result[4] = {
+          __builtin_shufflevector(ab_low, cd_low, 0, 1, 4, 5), __builtin_shufflevector(ab_low, cd_low, 2, 3, 6, 7),
+          __builtin_shufflevector(ab_high, cd_high, 0, 1, 4, 5), __builtin_shufflevector(ab_high, cd_high, 2, 3, 6, 7)};
+      for (int64_t q = 0; q < 4; ++q) __builtin_memcpy(to + (j + q) * ldb + i, &result[q], sizeof(Four));
+    }
+    for (int64_t j = whole_cols; j < cols; ++j) {
+      for (int64_t q = 0; q < 4; ++q) to[j * ldb + i + q] = from[(i + q) * lda + j];
+    }
+  }
+  for (int64_t i = whole_rows; i < rows; ++i) {
+    for (int64_t j = 0; j < cols; ++j) to[j * ldb + i] = from[i * lda + j];
+  }
+}
+
 inline void small_matmul(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
                          const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k) {
   const SmallMatmulCall c{lhs, lhs_row, lhs_col, rhs, ldb, bias, out, ldc, n, k};

@@ -99,12 +99,16 @@ struct RowKernels {
 using SmallMatmulFn = void (*)(const float* lhs, int64_t lhs_row, int64_t lhs_col, const float* rhs, int64_t ldb,
                                const float* bias, float* out, int64_t ldc, int64_t m, int64_t n, int64_t k);
 
+// to[j * ldb + i] = from[i * lda + j] for i < rows, j < cols.
+using TransposeFn = void (*)(const float* from, int64_t lda, float* to, int64_t ldb, int64_t rows, int64_t cols);
+
 struct VectorTable {
   const char* isa;
   const VectorEntry* entries;
   size_t count;
   RowKernels rows;
   SmallMatmulFn small_matmul;
+  TransposeFn transpose;
   ChainsFn chains;
 };
 
