@@ -1,37 +1,13 @@
 #include "plan/epilogue.h"
 
 #include <algorithm>
+#include <set>
 
 #include "ops/attrs.h"
 #include "plan/kernel_choice.h"
 
 namespace nnx::plan {
 namespace {
-
-struct Use {
-  uint32_t node = UINT32_MAX;
-  int count = 0;
-};
-
-// Who reads the storage of `value`: the only reader, when there is one and the value leaves the plan nowhere.
-std::optional<uint32_t> only_reader(const Bound& bound, Value value) {
-  const Graph& graph = bound.graph;
-  Use use;
-  for (uint32_t i = value.node + 1; i < graph.nodes.size(); ++i) {
-    const Node& node = graph.nodes[i];
-    if (node.kind != NodeKind::op || is_view_op(*node.op)) continue;
-    for (const Value v : node.inputs)
-      if (bound.views.root(v) == value) {
-        use.node = i;
-        ++use.count;
-      }
-  }
-  const auto leaves = [&](const OutputBinding& o) { return o.root == value; };
-  if (use.count != 1 || std::ranges::any_of(bound.outputs, leaves)) return std::nullopt;
-  for (const Guard& g : graph.guards)
-    if (bound.views.root(g.value) == value) return std::nullopt;
-  return use.node;
-}
 
 // The other operand of a binary node.
 std::optional<Value> other_operand(const Bound& bound, const Node& node, Value mine) {
@@ -83,23 +59,43 @@ int64_t columns(const Graph& graph, uint32_t dot) {
 
 }  // namespace
 
-std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>& generated, uint32_t dot) {
+std::map<Value, uint32_t> only_readers(const Bound& bound) {
+  const Graph& graph = bound.graph;
+  std::map<Value, uint32_t> reader;
+  std::set<Value> others;  // read more than once, or from outside
+  for (const OutputBinding& o : bound.outputs) others.insert(o.root);
+  for (const Guard& g : graph.guards) others.insert(bound.views.root(g.value));
+  for (uint32_t i = 0; i < graph.nodes.size(); ++i) {
+    const Node& node = graph.nodes[i];
+    if (node.kind != NodeKind::op || is_view_op(*node.op)) continue;
+    for (const Value v : node.inputs) {
+      const Value root = bound.views.root(v);
+      if (!reader.emplace(root, i).second) others.insert(root);
+    }
+  }
+  std::erase_if(reader, [&](const auto& entry) { return others.contains(entry.first); });
+  return reader;
+}
+
+std::vector<uint32_t> epilogue_chain(const Bound& bound, const std::vector<bool>& generated,
+                                     const std::map<Value, uint32_t>& readers, uint32_t dot) {
   const Graph& graph = bound.graph;
   std::vector<uint32_t> chain;
   Value tail{dot, 0};
   enum Stage { product, biased, activated, added } stage = product;
   const int64_t n = columns(graph, dot);
-  while (const auto reader = only_reader(bound, tail)) {
-    const Node& node = graph.nodes[*reader];
-    if (graph.type({*reader, 0}).size() != graph.type(tail).size()) break;
+  for (auto reader = readers.find(tail); reader != readers.end(); reader = readers.find(tail)) {
+    const uint32_t next = reader->second;
+    const Node& node = graph.nodes[next];
+    if (graph.type({next, 0}).size() != graph.type(tail).size()) break;
     const auto other = node.op->name == "add" ? other_operand(bound, node, tail) : std::nullopt;
     const bool stored = other && !generated[bound.views.root(*other).node];
     if (stage == product && stored && n > 1 && is_row(bound, *other, n)) stage = biased;
     else if (stage < activated && activation_of(node) && bound.views.is_whole(node.inputs[0])) stage = activated;
-    else if (stage < added && other && is_residual(bound, generated, *reader, *other)) stage = added;
+    else if (stage < added && other && is_residual(bound, generated, next, *other)) stage = added;
     else break;
-    chain.push_back(*reader);
-    tail = {*reader, 0};
+    chain.push_back(next);
+    tail = {next, 0};
   }
   return chain;
 }

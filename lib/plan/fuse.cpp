@@ -22,6 +22,7 @@ class Fuser {
 
   std::vector<Group> run(bool enabled) {
     find_stored();
+    find_overwritten();
     for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
       if (is_step(i)) {
         owner_[i] = static_cast<uint32_t>(members_.size());
@@ -30,8 +31,9 @@ class Fuser {
       }
     connect();
     if (enabled) {
+      const std::map<Value, uint32_t> readers = only_readers(bound_);
       for (uint32_t i = 0; i < graph_.nodes.size(); ++i)
-        if (is_matmul(graph_, graph_.nodes[i])) absorb(i);
+        if (is_matmul(graph_, graph_.nodes[i])) absorb(i, readers);
       merge_producers();
       merge_siblings();
       merge_producers();
@@ -66,8 +68,14 @@ class Fuser {
     for (const Guard& g : graph_.guards) stored_[root_of(g.value).node] = true;
   }
 
-  void absorb(uint32_t dot) {
-    for (const uint32_t node : epilogue_chain(bound_, generated_, dot)) {
+  void find_overwritten() {
+    for (const OutputBinding& o : bound_.outputs)
+      if (o.kind == OutputKind::aliased)
+        overwrites_[o.root.node].push_back(graph_.inputs[static_cast<size_t>(o.index)]);
+  }
+
+  void absorb(uint32_t dot, const std::map<Value, uint32_t>& readers) {
+    for (const uint32_t node : epilogue_chain(bound_, generated_, readers, dot)) {
       const bool taken = kinds_[owner_[node]] != GroupKind::loop;  // a sum of two products is written by the first
       if (taken || path_around(owner_[dot], owner_[node])) return;
       join(owner_[dot], owner_[node]);
@@ -121,9 +129,9 @@ class Fuser {
     const std::vector<uint32_t> nodes = evaluated(members);
     std::set<Value> loads;
     std::set<Value> overwritten;
-    for (const OutputBinding& o : bound_.outputs)
-      if (o.kind == OutputKind::aliased && std::ranges::binary_search(nodes, o.root.node))
-        overwritten.insert(graph_.inputs[static_cast<size_t>(o.index)]);
+    for (const uint32_t n : nodes)
+      if (const auto found = overwrites_.find(n); found != overwrites_.end())
+        overwritten.insert(found->second.begin(), found->second.end());
     for (const uint32_t n : nodes) {
       const Node& node = graph_.nodes[n];
       for (const Value v : node.inputs) {
@@ -246,6 +254,7 @@ class Fuser {
   const Bound& bound_;
   const Graph& graph_;
   std::vector<bool> generated_, stored_;
+  std::map<uint32_t, std::vector<Value>> overwrites_;  // the inputs that a node's results are written over
   std::vector<uint32_t> owner_;                 // the group of a node
   std::vector<std::vector<uint32_t>> members_;  // the nodes of a group, ascending; empty when merged away
   std::vector<GroupKind> kinds_;
