@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/hash.h"
+#include "nnx/known_names.h"
 #include "train/evaluate.h"
 #include "train/inspect.h"
 
@@ -168,6 +169,9 @@ void prepare_from_base(Setup& setup, Rngs& rngs) {
   };
   setup.plan = operate(setup.model, config.surgery, rngs, diagnostics, read_state);
   setup.plan->base = setup.base;
+  // Reading the base gave its meaning to names of Module types; in checkpoints of this run they mean those of this model.
+  for (const Visited& v : iterate(setup.model))
+    if (v.module) define_module_type(v.module->type());
 }
 
 }  // namespace nnx

@@ -50,7 +50,11 @@ CallKeywords Feed::keywords(const Array& x, const Array& y) const {
 }
 
 Array Feed::target(const Array& x, const Array& y) const {
-  return target_ ? value(*target_, x, y).as<Array>() : y;
+  if (!target_) return y;
+  const CallValue result = value(*target_, x, y);
+  if (const auto* array = std::get_if<Array>(&result.value)) return *array;
+  throw lang::PlacedError(ErrorKind::structure, target_->node.origin(), target_->node.path().text(),
+                          {.expected = "an Array, for the loss", .got = result.kind()});
 }
 
 Array Feed::predict(const Ref<Layer>& model, const Array& x, const Array& y) const {

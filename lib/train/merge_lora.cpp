@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "config/parse.h"
+#include "nn/layer_scope.h"
 #include "train/base_model.h"
 #include "train/evaluate.h"
 #include "train/inspect.h"
@@ -50,6 +51,7 @@ ConfigNode config_of(const ConfigNode& from, bool plain, const std::string& outp
 
 // Whether the `model` of the config, as it stands there, has the structure of `model`.
 bool builds(Setup& setup, const Ref<Layer>& model) {
+  const LayerScope scope(setup.definitions.layers());
   Rngs rngs(static_cast<uint64_t>(setup.config.seed));
   return graphdef(layers().build(setup.config.model, setup.diagnostics, rngs)) == graphdef(model);
 }

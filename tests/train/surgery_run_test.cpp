@@ -121,6 +121,10 @@ TEST_CASE("lora.yaml on the model of configs/mlp.yaml: the whole checkpoint of t
   const fs::path lora = run("lora", {"mlp.yaml", "overlays/lora.yaml"}, {"init_from=" + (folder / "base")});
   MESSAGE("adapter checkpoint " << bytes_of(lora) << " bytes, base " << bytes_of(base));
   CHECK(bytes_of(lora) * 10 < bytes_of(base));
+  // Its Module type is written in YAML, once in the base and once here.
+  const MergeReport merged = merge_lora_run({.run = folder / "lora", .output = folder / "merged"});
+  CHECK(merged.difference < 1e-5 * std::max(1.0, merged.largest));
+  CHECK(evaluate_run({.run = folder / "lora", .split = "test"}).rows == 355);
 }
 
 TEST_CASE("partitions of one's own: files by selectors, what is left by kind, and they are read again") {
