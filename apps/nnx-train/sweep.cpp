@@ -12,6 +12,7 @@
 #include "commands.h"
 #include "sweep/emit.h"
 #include "sweep/leaderboard.h"
+#include "sweep/population_runner.h"
 #include "sweep/run_trial.h"
 #include "sweep/runner.h"
 #include "sweep/study.h"
@@ -46,6 +47,7 @@ void add_plan_options(CLI::App& command, SweepArguments& a) {
   command.add_option("--seed", a.seed, "Of the choice of trials")->check(CLI::NonNegativeNumber);
   command.add_option("--jobs", a.jobs, "Trials at a time")->check(CLI::PositiveNumber);
   command.add_option("--threads", a.threads, "Threads of a trial")->check(CLI::PositiveNumber);
+  command.add_flag("--population", a.population, "Train trials that differ only in numbers as one compiled step");
   command.add_flag("--json", a.json, "Print JSON");
 }
 
@@ -79,6 +81,7 @@ SweepSpec spec_of(const SweepArguments& a) {
   if (!a.metric.empty()) spec.metric.name = a.metric;
   if (!a.goal.empty()) spec.metric.goal = choice_of<Goal>("--goal", a.goal);
   if (a.seed >= 0) spec.seed = a.seed;
+  if (a.population) spec.population = true;
   if (a.jobs > 0) spec.jobs = a.jobs;
   if (a.threads > 0) spec.threads = a.threads;
   if (!a.configs.empty() && a.method.empty() && !spec.run_cap) spec.method = SweepMethod::grid;   // lists alone are a grid
@@ -90,12 +93,16 @@ SweepDirectory plan(const SweepArguments& a) {
   return SweepDirectory::plan(spec, a.output.empty() ? fs::path("sweeps") / spec.name : fs::path(a.output));
 }
 
-int run(SweepDirectory& sweep, int jobs, bool json) {
+int run(SweepDirectory& sweep, int jobs, bool json, const std::vector<std::string>& argv) {
   install_signals();
   Console console(stderr);
   const auto total = sweep.spec().method == SweepMethod::tpe ? *sweep.spec().run_cap * count_repeats(sweep.spec()) : static_cast<int64_t>(sweep.trials().size());
-  console.message(fmt::format("sweep {}: {} trials, {} at a time", sweep.path().string(), total, jobs > 0 ? jobs : jobs_of(sweep.spec())));
-  const SweepOutcome outcome = run_sweep(sweep, {.program = this_program(), .jobs = jobs, .stop = stop_signal, .message = [&](const std::string& line) { console.message(line); }});
+  const bool population = sweep.spec().population;
+  const std::string how = population ? "as a population" : fmt::format("{} at a time", jobs > 0 ? jobs : jobs_of(sweep.spec()));
+  console.message(fmt::format("sweep {}: {} trials, {}", sweep.path().string(), total, how));
+  const RunnerOptions options{.program = this_program(), .argv = argv, .jobs = jobs, .stop = stop_signal,
+                              .message = [&](const std::string& line) { console.message(line); }};
+  const SweepOutcome outcome = population ? run_populations(sweep, options) : run_sweep(sweep, options);
   const Leaderboard board = leaderboard(sweep);
   std::fputs((json ? to_json(board) : to_text(board, 10)).c_str(), stdout);
   if (outcome.status == "completed") return 0;
@@ -103,14 +110,14 @@ int run(SweepDirectory& sweep, int jobs, bool json) {
   return outcome.status == "interrupted" ? exit_code(ErrorKind::busy) : exit_code(ErrorKind::internal);
 }
 
-void add_start(CLI::App& sweep, Action& action) {
+void add_start(CLI::App& sweep, Action& action, const std::vector<std::string>& argv) {
   auto a = std::make_shared<SweepArguments>();
   CLI::App* command = sweep.add_subcommand("start", "Plan a sweep and run it (what happens without a verb)");
   add_plan_options(*command, *a);
-  command->callback([a, &action] {
-    action = [a] {
+  command->callback([a, argv, &action] {
+    action = [a, argv] {
       SweepDirectory planned = plan(*a);
-      return run(planned, a->jobs, a->json);
+      return run(planned, a->jobs, a->json, argv);
     };
   });
 }
@@ -156,15 +163,15 @@ std::shared_ptr<FolderArguments> folder_command(CLI::App* command) {
   return a;
 }
 
-void add_run(CLI::App& sweep, Action& action, const char* name, const char* help) {
+void add_run(CLI::App& sweep, Action& action, const std::vector<std::string>& argv, const char* name, const char* help) {
   CLI::App* command = sweep.add_subcommand(name, help);
   auto a = folder_command(command);
   command->add_option("--jobs", a->jobs, "Trials at a time; default: as planned")->check(CLI::PositiveNumber);
   command->add_flag("--json", a->json, "Print JSON");
-  command->callback([a, &action] {
-    action = [a] {
+  command->callback([a, argv, &action] {
+    action = [a, argv] {
       SweepDirectory directory(a->folder);
-      return run(directory, a->jobs, a->json);
+      return run(directory, a->jobs, a->json, argv);
     };
   });
 }
@@ -231,10 +238,10 @@ void add_sweep(CLI::App& app, Action& action, const std::vector<std::string>& ar
   CLI::App* sweep = app.add_subcommand("sweep", "Train many variants of a config and compare them");
   sweep->require_subcommand(1);
   sweep->footer("Example:\n  nnx-train sweep -c configs/mlp.yaml data.validation=0.1 'optimizer.learning_rate=log(1e-4,1e-1)' --trials 20\n");
-  add_start(*sweep, action);
+  add_start(*sweep, action, argv);
   add_plan_only(*sweep, action);
-  add_run(*sweep, action, "run", "Run a planned sweep; trials that have finished are not run again");
-  add_run(*sweep, action, "resume", "The same as run");
+  add_run(*sweep, action, argv, "run", "Run a planned sweep; trials that have finished are not run again");
+  add_run(*sweep, action, argv, "resume", "The same as run");
   add_run_one(*sweep, action, argv);
   add_status(*sweep, action);
   add_leaderboard(*sweep, action);

@@ -18,6 +18,8 @@ std::string shell_word(const std::string& text) {
 std::string emit_sweep(const SweepDirectory& sweep, const std::string& engine, const std::string& program) {
   if (sweep.spec().method == SweepMethod::tpe)
     fail(ErrorKind::usage, {.where = "--emit", .message = "the trials of method tpe are chosen one after the other", .hint = "use method random or sobol"});
+  if (sweep.spec().population)
+    fail(ErrorKind::usage, {.where = "--emit", .message = "one process trains a population, and an engine would run each trial by itself", .hint = "leave population out"});
   const int64_t last = static_cast<int64_t>(sweep.trials().size()) - 1;
   const std::string run = fmt::format("{} sweep run-one {} --index", shell_word(program), shell_word(sweep.path().string()));
   if (engine == "parallel")

@@ -12,8 +12,4 @@ namespace nnx {
 // throws; busy when another process is at it. `options.resume` is set here.
 TrialResult run_trial(const SweepDirectory& sweep, int64_t number, TrainOptions options);
 
-// Whether a trial whose metric is `value` at `epoch` goes on, given what others have had there: at a rung it must be among
-// the best 1/eta, itself included.
-bool goes_on(const EarlyTerminate& rule, bool maximize, int64_t epoch, double value, const std::vector<double>& others);
-
 }  // namespace nnx

@@ -35,7 +35,7 @@ class Runner {
     }
     for (const auto& [pid, number] : running_) ::kill(pid, SIGTERM);
     while (!running_.empty()) reap(true);
-    return outcome();
+    return outcome_of(sweep_, status_);
   }
 
  private:
@@ -152,17 +152,6 @@ class Runner {
     if (sweep_.spec().on_failure == OnFailure::stop && status_.empty()) status_ = "stopped";
   }
 
-  SweepOutcome outcome() const {
-    SweepOutcome out{.status = status_, .total = static_cast<int64_t>(sweep_.trials().size())};
-    for (const Trial& trial : sweep_.trials()) {
-      const TrialResult result = sweep_.result(trial.number);
-      out.finished += result.finished();
-      out.failed += result.failed();
-    }
-    if (out.status.empty()) out.status = out.finished == out.total ? "completed" : "incomplete";
-    return out;
-  }
-
   SweepDirectory& sweep_;
   const RunnerOptions& options_;
   size_t jobs_;
@@ -175,6 +164,17 @@ class Runner {
 };
 
 }  // namespace
+
+SweepOutcome outcome_of(const SweepDirectory& sweep, const std::string& status) {
+  SweepOutcome out{.status = status, .total = static_cast<int64_t>(sweep.trials().size())};
+  for (const Trial& trial : sweep.trials()) {
+    const TrialResult result = sweep.result(trial.number);
+    out.finished += result.finished();
+    out.failed += result.failed();
+  }
+  if (out.status.empty()) out.status = out.finished == out.total ? "completed" : "incomplete";
+  return out;
+}
 
 SweepOutcome run_sweep(SweepDirectory& sweep, const RunnerOptions& options) { return Runner(sweep, options).run(); }
 

@@ -105,7 +105,9 @@ class SpecChecker {
 
   void run() {
     if (spec_.base.empty()) wrong("base", {.expected = "at least one config file", .got = "none"});
-    if (spec_.population) wrong("population", {.message = "training trials as one compiled step is not available yet", .hint = "remove the key"});
+    if (spec_.population && spec_.method == SweepMethod::tpe)
+      wrong("population", {.message = "method tpe chooses a trial when others have finished, and a population begins with all",
+                           .hint = "use method random or sobol"});
     const size_t dot = spec_.metric.name.find('.');
     if (dot == std::string::npos || dot == 0 || dot + 1 == spec_.metric.name.size())
       wrong("metric.name", {.expected = "a split and a metric, as validation.loss", .got = in_quotes(spec_.metric.name)});

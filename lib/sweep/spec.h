@@ -112,8 +112,8 @@ struct SweepSpec {
     f("on_failure", self.on_failure, Field{.help = "whether the sweep goes on after a trial that fails"});
     f("seed", self.seed, Field{.help = "of the choice of trials"}.at_least(0));
     f("population", self.population, Field{.help = "train trials that differ only in numbers as one compiled step"});
-    f("jobs", self.jobs, Field{.help = "trials at a time; null: one a processor"}.at_least(1).at_most(1024));
-    f("threads", self.threads, Field{.help = "threads of a trial; null: processors / jobs"}.at_least(1).at_most(1024));
+    f("jobs", self.jobs, Field{.help = "trials at a time; null: one a processor, of a population all"}.at_least(1).at_most(1024));
+    f("threads", self.threads, Field{.help = "threads of a trial or population; null: processors / jobs, of a population all"}.at_least(1).at_most(1024));
   }
 };
 

@@ -100,7 +100,9 @@ int jobs_of(const SweepSpec& spec) {
   return std::max(1, kernels::max_threads() / spec.threads.value_or(1));
 }
 
-int threads_of(const SweepSpec& spec) { return spec.threads.value_or(std::max(1, kernels::max_threads() / jobs_of(spec))); }
+int threads_of(const SweepSpec& spec) {
+  return spec.threads.value_or(spec.population ? kernels::max_threads() : std::max(1, kernels::max_threads() / jobs_of(spec)));
+}
 
 fs::path SweepDirectory::run_of(int64_t number) const { return path_ / "trials" / trial_name(number); }
 fs::path SweepDirectory::config_of(int64_t number) const { return path_ / "trials" / (trial_name(number) + ".yaml"); }
@@ -172,7 +174,7 @@ SweepDirectory SweepDirectory::plan(const SweepSpec& spec, const fs::path& path)
   SweepDirectory sweep;
   sweep.path_ = path;
   sweep.spec_ = spec;
-  sweep.spec_.jobs = jobs_of(spec);
+  if (!spec.population) sweep.spec_.jobs = jobs_of(spec);
   sweep.spec_.threads = threads_of(spec);
   if (spec.method != SweepMethod::tpe) sweep.trials_ = choose_trials(spec);
   if (fs::exists(path / "sweep.yaml"))

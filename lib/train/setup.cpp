@@ -87,24 +87,29 @@ std::optional<double> fraction_of(const ConfigNode& node, Diagnostics& diagnosti
   return fraction;
 }
 
-RunData read_data(Setup& setup) {
+RunData read_data(Setup& setup, DataCache* cache) {
   DataConfig& data = setup.config.data;
   DataReader reader(data, setup.source, setup.root, setup.diagnostics);
+  const auto read = [&](const ConfigNode& node, const DataSchema* like) {
+    const auto now = [&] { return reader.read(node, like); };
+    if (!cache || !data.folder) return now();   // a folder that is yet to be found
+    return cache->read(write_flow(node) + (like ? " like " + write_flow(data.train) : "") + " in " + *data.folder, now);
+  };
   RunData out;
-  out.train = reader.read(data.train, nullptr);
+  out.train = read(data.train, nullptr);
   const DataSchema schema = out.train.schema;
   if (const auto fraction = fraction_of(data.validation, setup.diagnostics)) {
     RowSplit parts = split_rows(out.train, *fraction, static_cast<uint64_t>(setup.config.seed));
     out.train = std::move(parts.train);
     out.validation = std::move(parts.validation);
   } else if (!data.validation.is_null()) {
-    out.validation = reader.read(data.validation, &schema);
+    out.validation = read(data.validation, &schema);
   }
-  if (!data.test.is_null()) out.test = reader.read(data.test, &schema);
+  if (!data.test.is_null()) out.test = read(data.test, &schema);
 
   out.normalization = make_normalization(data.normalize, out.train);
   for (Dataset* rows : {&out.train, out.validation ? &*out.validation : nullptr, out.test ? &*out.test : nullptr})
-    if (rows) *rows = normalized(std::move(*rows), out.normalization);
+    if (rows) *rows = cache ? cache->normalized(std::move(*rows), out.normalization) : normalized(std::move(*rows), out.normalization);
   return out;
 }
 
@@ -251,11 +256,11 @@ Setup prepare_model(const TrainSource& source) {
   return setup;
 }
 
-Setup prepare(const TrainSource& source) {
+Setup prepare(const TrainSource& source, DataCache* cache) {
   Setup setup = prepare_model(source);
   Diagnostics& diagnostics = setup.diagnostics;
   TrainConfig& config = setup.config;
-  setup.data = read_data(setup);
+  setup.data = read_data(setup, cache);
   // Again, with the output_dir and the folder that were found: a config that is read again has the same.
   diagnostics.resolve(to_config(config, setup.root.path(), &setup.root));
   const int64_t batches = batches_of(setup.data.train, config.data.loader);

@@ -14,6 +14,7 @@
 
 #include "checkpoint/checkpoint.h"
 #include "config/compose.h"
+#include "data/data_cache.h"
 #include "lang/definitions.h"
 #include "nn/losses.h"
 #include "optim/optim.h"
@@ -58,7 +59,8 @@ struct Setup {
 
 // Reads the config, the data files and builds everything. Throws ConfigError (also for layers that do not fit each
 // other, at the line of the layer), missing, data or io.
-Setup prepare(const TrainSource& source);
+// With a cache, what several runs read alike is held once.
+Setup prepare(const TrainSource& source, DataCache* cache = nullptr);
 
 // Only the config, the model and the loss; for a run whose data is known from its checkpoints.
 Setup prepare_model(const TrainSource& source);

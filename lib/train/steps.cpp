@@ -1,7 +1,5 @@
 #include "train/steps.h"
 
-#include <tuple>
-
 namespace nnx {
 namespace {
 
@@ -20,10 +18,8 @@ BatchArrays arrays_of(const Batch& batch, const Dataset& data) {
   return {Array(x, batch.x), Array(y, batch.y), Array({DType::f32, {rows}}, batch.weight)};
 }
 
-TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed,
-                     Precision precision) {
-  using Result = std::tuple<Array, Array, Array>;
-  const auto step = [loss, feed](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> Result {
+TrainFunction train_function(const Loss& loss, const Feed& feed) {
+  return [loss, feed](Ref<Layer> m, Ref<Optimizer> o, Array x, Array y) -> StepArrays {
     const auto loss_fn = [&](Ref<Layer> inner) {
       const Array prediction = feed.predict(inner, x, y), target = feed.target(x, y);
       return std::tuple{mean(loss.per_example(prediction, target)), count_correct(loss, prediction, target)};
@@ -36,7 +32,24 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
     o->update(gradients);
     return {value, correct, rate};
   };
-  const auto compiled = jit(step, {.precision = precision});
+}
+
+EvalFunction eval_function(const Loss& loss, const Feed& feed) {
+  return [loss, feed](Ref<Layer> m, Array x, Array y, Array weight) -> StepArrays {
+    const Array prediction = feed.predict(m, x, y), target = feed.target(x, y);
+    // Chosen, not multiplied: what a row of padding gives may be infinite.
+    const Array counts = greater(weight, 0);
+    const Array losses = loss.per_example(prediction, target);
+    const Array value = sum(select(counts, losses, zeros_like(losses)));
+    const Array right =
+        loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, target), counts), DType::f32)) : zeros({});
+    return {value, right, sum(weight)};
+  };
+}
+
+TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& loss, const Feed& feed,
+                     Precision precision) {
+  const auto compiled = jit(train_function(loss, feed), {.precision = precision});
   plan_ = [compiled] { return compiled.plan(); };
   compile_ = [compiled, model, optimizer](const Array& x, const Array& y) -> const Plan& {
     return compiled.compile(model, optimizer, x, y);
@@ -53,18 +66,7 @@ TrainStep::TrainStep(Ref<Layer> model, Ref<Optimizer> optimizer, const Loss& los
 }
 
 EvalStep::EvalStep(Ref<Layer> model, const Loss& loss, const Feed& feed, Precision precision) {
-  using Result = std::tuple<Array, Array, Array>;
-  const auto step = [loss, feed](Ref<Layer> m, Array x, Array y, Array weight) -> Result {
-    const Array prediction = feed.predict(m, x, y), target = feed.target(x, y);
-    // Chosen, not multiplied: what a row of padding gives may be infinite.
-    const Array counts = greater(weight, 0);
-    const Array losses = loss.per_example(prediction, target);
-    const Array value = sum(select(counts, losses, zeros_like(losses)));
-    const Array right =
-        loss.correct ? sum(cast(bitwise_and(loss.correct(prediction, target), counts), DType::f32)) : zeros({});
-    return {value, right, sum(weight)};
-  };
-  const auto compiled = jit(step, {.precision = precision});
+  const auto compiled = jit(eval_function(loss, feed), {.precision = precision});
   run_ = [compiled, model = std::move(model)](const BatchArrays& batch) -> BatchResult {
     const auto [value, correct, count] = compiled(model, batch.x, batch.y, batch.weight);
     return {.loss = double{value.template item<float>()},

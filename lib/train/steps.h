@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <tuple>
 
 #include "data/loader.h"
 #include "nn/losses.h"
@@ -28,6 +29,14 @@ struct BatchArrays {
   Array x, y, weight;
 };
 BatchArrays arrays_of(const Batch& batch, const Dataset& data);
+
+// What both compile: one step on a batch -> (mean loss, right predictions, learning rate); and one batch of evaluation, whose
+// rows of weight 0 count for nothing -> (sum of losses, right predictions, rows). Losses and gradients are guarded.
+using StepArrays = std::tuple<Array, Array, Array>;
+using TrainFunction = std::function<StepArrays(Ref<Layer>, Ref<Optimizer>, Array x, Array y)>;
+using EvalFunction = std::function<StepArrays(Ref<Layer>, Array x, Array y, Array weight)>;
+TrainFunction train_function(const Loss& loss, const Feed& feed);
+EvalFunction eval_function(const Loss& loss, const Feed& feed);
 
 // Both keep compiled code, which copies share.
 class TrainStep {

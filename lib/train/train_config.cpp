@@ -15,8 +15,8 @@ constexpr std::array<std::string_view, 11> free_keys{
     "output_dir",       "data.folder", "data.prefetch",   "train.epochs",  "train.max_steps", "train.checkpoint_every",
     "train.eval_every", "train.keep",  "train.log_every", "train.threads", "train.early_stop"};
 
-bool is_free(const std::string& path) {
-  return std::ranges::any_of(free_keys, [&](std::string_view key) {
+bool is_below(const std::string& path, std::span<const std::string_view> keys) {
+  return std::ranges::any_of(keys, [&](std::string_view key) {
     return path.starts_with(key) && (path.size() == key.size() || path[key.size()] == '.');
   });
 }
@@ -40,19 +40,21 @@ void collect(const ConfigNode& node, const KeyPath& path, std::vector<Leaf>& out
 
 }  // namespace
 
-std::string changed_key(const ConfigNode& before, const ConfigNode& now) {
+std::string differing_key(const ConfigNode& a, const ConfigNode& b, std::span<const std::string_view> free) {
   std::vector<Leaf> old_leaves, new_leaves;
-  collect(before, {}, old_leaves);
-  collect(now, {}, new_leaves);
+  collect(a, {}, old_leaves);
+  collect(b, {}, new_leaves);
   std::map<std::string, std::string> rest(new_leaves.begin(), new_leaves.end());
   for (const auto& [path, value] : old_leaves) {
     const auto found = rest.find(path);
-    if (!is_free(path) && (found == rest.end() || found->second != value)) return path;
+    if (!is_below(path, free) && (found == rest.end() || found->second != value)) return path;
     if (found != rest.end()) rest.erase(found);
   }
   for (const auto& [path, value] : new_leaves)
-    if (rest.contains(path) && !is_free(path)) return path;
+    if (rest.contains(path) && !is_below(path, free)) return path;
   return "";
 }
+
+std::string changed_key(const ConfigNode& before, const ConfigNode& now) { return differing_key(before, now, free_keys); }
 
 }  // namespace nnx

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -109,6 +110,10 @@ struct TrainConfig {
     f("output_dir", self.output_dir, Field{.help = "the run directory; null: runs/<name of the config file>"});
   }
 };
+
+// The first key, in the order of `a`, whose value differs and that is neither one of `free` nor below one; "" when there is
+// none.
+std::string differing_key(const ConfigNode& a, const ConfigNode& b, std::span<const std::string_view> free);
 
 // The first key, in the order of `before`, whose value differs and that a resumed run may not change: its numbers would
 // no longer be those of the run that began. "" when there is none.

@@ -1,342 +1,64 @@
 #include "train/trainer.h"
 
-#include <fmt/format.h>
+#include <array>
 
-#include <algorithm>
-#include <chrono>
-#include <sstream>
-
-#include "checkpoint/checkpoint.h"
-#include "config/write.h"
-#include "kernels/kernel.h"
-#include "train/environment.h"
 #include "train/evaluate.h"
-#include "train/log.h"
-#include "train/run_directory.h"
+#include "train/lockstep.h"
 
 namespace nnx {
 namespace {
 
-namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-int64_t size_of_file(const fs::path& path) {
-  std::error_code none;
-  const auto bytes = fs::file_size(path, none);
-  return none ? 0 : static_cast<int64_t>(bytes);
-}
-
-class Trainer {
+// One run: its Setup's own model and optimizer, batches read ahead.
+class SingleEngine final : public Engine {
  public:
-  Trainer(Setup& setup, const TrainOptions& options)
+  explicit SingleEngine(Setup& setup)
       : setup_(setup),
-        options_(options),
-        directory_(setup.output_dir),
-        log_(directory_.path() / "log.txt", options.observer),
-        environment_(environment_of(setup)),
         loader_(setup.data.train, setup.config.data.loader, static_cast<uint64_t>(setup.config.seed)),
-        step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision) {
-    if (setup.data.validation)
-      validation_.emplace(setup.model, setup.loss, *setup.data.validation, batch_size(), setup.feed, loop().precision);
+        step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision) {}
+
+  void begin(Cursor at) override { loader_.set_cursor(at); }
+  Cursor cursor() const override { return loader_.cursor(); }
+
+  std::span<const StepOutcome> step() override {
+    const Batch batch = loader_.next();
+    const BatchArrays arrays = arrays_of(batch, loader_.data());
+    try {
+      outcome_[0].result = step_(arrays.x, arrays.y);
+    } catch (const Error& error) {
+      if (error.kind() != ErrorKind::numeric) throw;
+      outcome_[0].not_finite = error.what();
+    }
+    return outcome_;
   }
 
-  Summary run();
+  std::vector<Metrics> evaluate(HeldOut rows) override {
+    std::optional<Evaluation>& evaluation = rows == HeldOut::validation ? validation_ : test_;
+    const Dataset& data = rows == HeldOut::validation ? *setup_.data.validation : *setup_.data.test;
+    if (!evaluation) evaluation.emplace(setup_.model, setup_.loss, data, setup_.config.data.loader.batch_size, setup_.feed, setup_.config.train.precision);
+    return {(*evaluation)()};
+  }
+
+  void publish(size_t) override {}
+  void keep(const std::vector<size_t>&) override {}
 
  private:
-  const LoopConfig& loop() const { return setup_.config.train; }
-  int64_t batch_size() const { return setup_.config.data.loader.batch_size; }
-
-  void begin();
-  void begin_fresh();
-  std::optional<Checkpoint> find_checkpoint();
-  void go_on(const Checkpoint& checkpoint);
-
-  bool finished() const { return p_.step >= setup_.total_steps || p_.stopped_early; }
-  std::string loop_until_stopped();  // the reason, or "" when the run is at its end
-  void train_one(const Batch& batch);
-  bool due(const std::optional<int64_t>& every) const;
-  void after_step(int64_t epoch);
-  bool validate(int64_t epoch);  // whether it is the best so far
-  void record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training);
-  void record_training(int64_t epoch);
-  void save();
-  Summary summarize(std::string status, std::string reason) const;
-  Summary finish();
-
   Setup& setup_;
-  const TrainOptions& options_;
-  RunDirectory directory_;
-  Log log_;
-  RunEnvironment environment_;
   Loader loader_;
   TrainStep step_;
-  std::optional<Evaluation> validation_;
-  std::optional<CheckpointStore> store_;
-  std::optional<LineFile> metrics_, timings_;
-  TrainProgress p_;
-  int64_t saved_at_ = -1;  // the step of the last checkpoint
-  bool save_due_ = false;
-  Clock::time_point since_record_ = Clock::now();
+  std::optional<Evaluation> validation_, test_;
+  std::array<StepOutcome, 1> outcome_;
 };
-
-// ---- where to begin
-
-void Trainer::begin() {
-  if (setup_.plan) {
-    std::istringstream lines(to_text(*setup_.plan));
-    for (std::string line; std::getline(lines, line);) log_.message(line);
-  }
-  if (loop().precision == Precision::bf16_mixed && !kernels::has_bf16())
-    log_.warning("bf16-mixed: this processor has no bf16; operands are rounded to it and multiplied in f32, which is slower "
-                 "than 32-true");
-  const State initial = state(setup_.model);  // also makes the types known that checkpoints name
-  const std::optional<Checkpoint> found = directory_.begun() ? find_checkpoint() : std::nullopt;
-  if (!found && options_.resume && *options_.resume != "auto")
-    fail(ErrorKind::missing, {.where = directory_.path().string(),
-                              .message = "has no checkpoint to resume from",
-                              .hint = "--resume auto starts afresh then"});
-  if (found) go_on(*found);
-  else begin_fresh();
-  timings_.emplace(directory_.path() / "timings.jsonl", size_of_file(directory_.path() / "timings.jsonl"));
-}
-
-std::optional<Checkpoint> Trainer::find_checkpoint() {
-  store_.emplace(directory_.path(), directory_.run_id(), CheckpointStore::Options{.keep = loop().keep});
-  const std::vector<int64_t> steps = store_->steps();
-  if (!options_.resume) {
-    if (steps.empty()) return std::nullopt;
-    fail(ErrorKind::cannot_create, {.where = directory_.path().string(),
-                                    .message = fmt::format("holds a run already, at step {}", steps.back()),
-                                    .hint = "--resume auto goes on with it, output_dir=DIR starts another one"});
-  }
-  if (*options_.resume == "auto" || *options_.resume == "last") {
-    std::vector<std::string> notes;
-    std::optional<Checkpoint> found = store_->newest(notes);
-    for (const std::string& note : notes) log_.warning(note);
-    return found;
-  }
-  for (const int64_t step : steps) {
-    std::error_code none;
-    if (fs::equivalent(store_->directory_of(step), *options_.resume, none)) return store_->read(step);
-  }
-  fail(ErrorKind::missing, {.where = *options_.resume,
-                            .message = fmt::format("is no checkpoint of the run {}", directory_.path().string())});
-}
-
-void Trainer::begin_fresh() {
-  directory_.begin(setup_, environment_, options_.argv);
-  store_.emplace(directory_.path(), directory_.run_id(), CheckpointStore::Options{.keep = loop().keep});
-  metrics_.emplace(directory_.path() / "metrics.jsonl", 0);
-  // A disk that is full or read-only says so now, not after the first epoch.
-  save();
-}
-
-void Trainer::go_on(const Checkpoint& checkpoint) {
-  const std::string where = store_->directory_of(checkpoint.step).string();
-  if (const std::string key = changed_key(stored_config(directory_.path()), setup_.resolved); !key.empty()) {
-    const ConfigNode* node = setup_.resolved.find_path(key);
-    fail(ErrorKind::config, {.where = node ? node->where() : key,
-                             .message = fmt::format("is not what the run in {} began with", directory_.path().string()),
-                             .hint = "a resumed run keeps its config; output_dir=DIR starts another one"});
-  }
-  const RunEnvironment before = parse_environment(checkpoint.environment, where);
-  if (!loop().threads && before.threads != environment_.threads) {
-    kernels::set_max_threads(static_cast<int>(before.threads));  // the numbers depend on it
-    environment_.threads = before.threads;
-  }
-  for (const std::string& note : compare(before, environment_)) log_.warning(note);
-  restore(checkpoint, setup_.model, setup_.optimizer, where, setup_.base_hash);
-  p_ = parse_progress(checkpoint.progress, where);
-  if (p_.step != checkpoint.step) fail(ErrorKind::data, {.where = where, .message = "its progress is of another step"});
-  loader_.set_cursor(p_.cursor);
-  store_->set_aside_after(p_.step);
-  metrics_.emplace(directory_.path() / "metrics.jsonl", p_.metrics_bytes);
-  // The process may have ended just before it did so, or just after the validation that closed a shorter run.
-  const std::vector<int64_t> kept = store_->steps();
-  if (p_.best && std::ranges::find(kept, p_.best->step) != kept.end()) store_->mark_best(p_.best->step);
-  if (!loop().early_stop) p_.stopped_early = false;
-  saved_at_ = p_.step;
-  directory_.go_on(setup_, options_.argv, p_.step);
-  log_.message(fmt::format("resumed from {}", where));
-}
-
-// ---- the loop
-
-std::string Trainer::loop_until_stopped() {
-  while (!finished()) {
-    const Batch batch = loader_.next();
-    train_one(batch);
-    after_step(batch.at.epoch + 1);
-    const std::string stop = options_.stop && !finished() ? options_.stop(p_.step) : "";
-    if (save_due_ || !stop.empty()) save();
-    if (!stop.empty()) return stop;
-  }
-  return "";
-}
-
-void Trainer::train_one(const Batch& batch) {
-  const BatchArrays arrays = arrays_of(batch, loader_.data());
-  BatchResult result;
-  try {
-    result = step_(arrays.x, arrays.y);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::numeric) throw;
-    fail(ErrorKind::numeric,
-         {.where = fmt::format("step {}", p_.step + 1),
-          .message = error.what(),
-          .hint = fmt::format("nothing was updated; the last checkpoint is step {}. A smaller learning rate, "
-                              "optimizer.clip_by_global_norm or data.normalize may help",
-                              saved_at_)});
-  }
-  ++p_.step;
-  p_.cursor = loader_.cursor();
-  p_.learning_rate = result.learning_rate;
-  p_.since_record.add(result);
-  p_.this_epoch.add(result);
-  if (options_.observer)
-    options_.observer->step({.step = p_.step,
-                             .total = setup_.total_steps,
-                             .epoch = batch.at.epoch + 1,
-                             .epochs = loop().epochs.value_or(0),
-                             .rows = result.count,
-                             .loss = result.loss / static_cast<double>(result.count)});
-}
-
-// Whether something that happens every so many steps, or each epoch, happens after this one.
-bool Trainer::due(const std::optional<int64_t>& every) const {
-  return every ? p_.step % *every == 0 : p_.cursor.batch == 0;
-}
-
-void Trainer::after_step(int64_t epoch) {
-  const bool epoch_ends = p_.cursor.batch == 0;
-  if (epoch_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
-  if (due(loop().log_every)) record_training(epoch);
-  bool best = false;
-  if (validation_ && due(loop().eval_every)) best = validate(epoch);
-  if (p_.stopped_early) {
-    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.loss.classification);
-    record_training(epoch);
-  }
-  if (epoch_ends) p_.this_epoch = {};
-  save_due_ = due(loop().checkpoint_every) || best || finished();
-}
-
-bool Trainer::validate(int64_t epoch) {
-  const Metrics metrics = (*validation_)();
-  p_.validation = metrics;
-  record("validation", metrics, epoch, false);
-  const EarlyStopConfig rule = loop().early_stop.value_or(EarlyStopConfig{});
-  const bool by_loss = rule.metric == StopMetric::loss || !metrics.accuracy;
-  const double value = by_loss ? metrics.loss : *metrics.accuracy;
-  const double gain = !p_.best ? 0 : by_loss ? p_.best->value - value : value - p_.best->value;
-  if (!p_.best || gain > rule.min_delta) {
-    p_.best = BestResult{.step = p_.step, .value = value};
-    p_.without_improvement = 0;
-    return true;
-  }
-  ++p_.without_improvement;
-  p_.stopped_early = loop().early_stop && p_.without_improvement >= rule.patience;
-  return false;
-}
-
-void Trainer::record_training(int64_t epoch) {
-  if (p_.since_record.count == 0) return;
-  record("train", means(p_.since_record, setup_.loss.classification), epoch, true);
-  p_.since_record = {};
-}
-
-void Trainer::record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training) {
-  MetricRecord r{.step = p_.step, .epoch = epoch, .split = split, .metrics = metrics};
-  double rate = 0;
-  if (of_training) {
-    r.learning_rate = p_.learning_rate;
-    const double seconds = seconds_since(since_record_);
-    rate = static_cast<double>(p_.since_record.count) / std::max(seconds, 1e-9);
-    timings_->append(
-        fmt::format("{{\"step\":{},\"seconds\":{:.6f},\"samples_per_s\":{:.1f}}}\n", p_.step, seconds, rate));
-    since_record_ = Clock::now();
-  }
-  metrics_->append(to_json_line(r));
-  p_.metrics_bytes = metrics_->bytes();
-  if (options_.observer) options_.observer->record(r, rate);
-}
-
-// ---- what is left behind
-
-void Trainer::save() {
-  save_due_ = false;
-  if (saved_at_ == p_.step) return;
-  metrics_->sync();  // the checkpoint says how long it is
-  Checkpoint checkpoint{.step = p_.step,
-                        .graphdef = graphdef(setup_.model),
-                        .partitions = partition(state(setup_.model, loop().adapter_only ? !frozen() : rest), setup_.partitions),
-                        .progress = to_json(p_),
-                        .environment = to_json(environment_)};
-  if (State moments = state(setup_.optimizer, of<OptState>); !moments.empty())
-    checkpoint.partitions["opt_state"] = std::move(moments);
-  store_->save(checkpoint);
-  if (p_.best && p_.best->step == p_.step) store_->mark_best(p_.step);
-  saved_at_ = p_.step;
-}
-
-Summary Trainer::summarize(std::string status, std::string reason) const {
-  return {.status = std::move(status),
-          .reason = std::move(reason),
-          .steps = p_.step,
-          .epochs = p_.cursor.epoch,
-          .train = p_.train,
-          .validation = p_.validation,
-          .best = p_.best,
-          .output_dir = directory_.path().string()};
-}
-
-Summary Trainer::finish() {
-  const int64_t epoch = p_.cursor.epoch + (p_.cursor.batch > 0);
-  const bool stopped_early = p_.stopped_early;
-  const bool by_steps = loop().max_steps && p_.step >= *loop().max_steps;
-  // What is recorded only because the run ends here stands behind the last checkpoint: when the run is made longer and
-  // resumed it is cut off again, as if the end had never been.
-  if (!stopped_early) {
-    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.loss.classification);
-    record_training(epoch);
-    if (validation_ && !due(loop().eval_every) && validate(epoch)) store_->mark_best(p_.step);
-  }
-  Summary summary = stopped_early ? summarize("early_stopped", "train.early_stop")
-                                  : summarize("completed", by_steps ? "train.max_steps" : "train.epochs");
-  if (setup_.data.test) {
-    summary.test = Evaluation(setup_.model, setup_.loss, *setup_.data.test, batch_size(), setup_.feed, loop().precision)();
-    record("test", *summary.test, epoch, false);
-  }
-  metrics_->sync();
-  return summary;
-}
-
-Summary Trainer::run() {
-  bool begun = false;  // before that the summary is another run's
-  try {
-    begin();
-    begun = true;
-    since_record_ = Clock::now();
-    const std::string stop = loop_until_stopped();
-    const Summary summary = stop.empty() ? finish() : summarize("interrupted", stop);
-    directory_.write_summary(to_json(summary));
-    return summary;
-  } catch (const Error& error) {
-    log_.note(std::string("error: ") + error.what());
-    if (begun)
-      directory_.write_summary(
-          to_json(summarize(error.kind() == ErrorKind::numeric ? "diverged" : "failed", error.what())));
-    throw;
-  }
-}
 
 }  // namespace
 
 Summary run_training(const TrainSource& source, const TrainOptions& options) {
   Setup setup = prepare(source);
-  return Trainer(setup, options).run();
+  Run run(setup, options);
+  SingleEngine engine(setup);
+  run.attempt([&] { run.begin(); });
+  train_in_lockstep(std::array{&run}, engine);
+  if (run.error()) std::rethrow_exception(run.error());
+  return run.summary();
 }
 
 }  // namespace nnx

@@ -39,6 +39,9 @@ struct TrainOptions {
   std::optional<std::string> resume = {};
   std::vector<std::string> argv = {};  // for the manifest
   TrainObserver* observer = nullptr;
+  // Checkpoints that no key asks for (at the end of an epoch, of a best validation) are put off until the last one is so many
+  // seconds old; the end of the run and a stop are not. What is written in the end is the same, its best included.
+  double checkpoint_pause = 0;
   // Asked after each step; an answer that is not empty (the name of a signal) ends the run, to be resumed.
   std::function<std::string(int64_t step)> stop = {};
 };

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <set>
 
-#include "sweep/run_trial.h"
+#include "sweep/rungs.h"
 #include "sweep/sobol.h"
 
 using namespace nnx;

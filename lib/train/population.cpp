@@ -1,0 +1,70 @@
+#include "train/population.h"
+
+#include <array>
+#include <map>
+
+#include "train/lockstep.h"
+#include "train/population_engine.h"
+
+namespace nnx {
+namespace {
+
+// What runs of a population may have of their own. The parts that are built from the config are compared as objects.
+constexpr std::array<std::string_view, 8> own_keys{"seed", "output_dir", "data.prefetch", "model", "modules", "optimizer", "init_from", "surgery"};
+
+// Where two runs differ in more than numbers; "" when they do not.
+std::string difference(const Setup& a, const Setup& b) {
+  if (std::string key = differing_key(a.resolved, b.resolved, own_keys); !key.empty()) return key;
+  const auto built = structural_difference(roots_of(a.model, a.optimizer), roots_of(b.model, b.optimizer));
+  return built ? to_string(*built) : "";
+}
+
+}  // namespace
+
+std::vector<Population> populations_of(std::span<Setup* const> setups) {
+  std::vector<Population> populations;
+  for (size_t i = 0; i < setups.size(); ++i) {
+    std::string differs;
+    Population* fitting = nullptr;
+    for (Population& p : populations) {
+      const std::string text = difference(*setups[p.members[0]], *setups[i]);
+      if (text.empty()) fitting = &p;
+      if (fitting) break;
+      if (differs.empty()) differs = text;
+    }
+    if (fitting) fitting->members.push_back(i);
+    else populations.push_back({{i}, differs});
+  }
+  return populations;
+}
+
+std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const TrainOptions> options, int threads) {
+  std::vector<RunOutcome> outcomes(setups.size());
+  std::vector<std::unique_ptr<Run>> runs(setups.size());
+  std::map<int64_t, std::vector<size_t>> by_step;   // runs go in lockstep with those that stand where they do
+  for (size_t i = 0; i < setups.size(); ++i) {
+    try {
+      runs[i] = std::make_unique<Run>(*setups[i], options[i]);
+    } catch (const Error&) {
+      outcomes[i].error = std::current_exception();
+      continue;
+    }
+    runs[i]->attempt([&] { runs[i]->begin(); });
+    if (runs[i]->going()) by_step[runs[i]->step()].push_back(i);
+  }
+  for (const auto& [step, members] : by_step) {
+    std::vector<Setup*> own;
+    std::vector<Run*> together;
+    for (const size_t i : members) {
+      own.push_back(setups[i]);
+      together.push_back(runs[i].get());
+    }
+    PopulationEngine engine(std::move(own), threads);
+    train_in_lockstep(together, engine);
+  }
+  for (size_t i = 0; i < setups.size(); ++i)
+    if (runs[i]) outcomes[i] = {runs[i]->summary(), runs[i]->error()};
+  return outcomes;
+}
+
+}  // namespace nnx
