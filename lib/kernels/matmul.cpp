@@ -237,13 +237,57 @@ class DnnlMatmul final : public Kernel {
   std::vector<dnnl_exec_arg_t> args_;
 };
 
+// The products of a batch on one thread, one after the other: each is to the last bit what it is alone, whatever the size of
+// the batch.
+class MatmulOfEach final : public Kernel {
+ public:
+  explicit MatmulOfEach(const MatmulSpec& spec) : spec_(spec) {
+    MatmulSpec one = spec;
+    one.batch = 1;
+    one.lhs.batch_stride = one.rhs.batch_stride = one.out.batch_stride = 0;
+    one_ = make_matmul(one, 1);
+  }
+
+  void run(void* const* args) const override {
+    std::array<void*, 6> inner{};
+    const size_t count = 3 + spec_.bias + spec_.residual + (one_->scratch_bytes() > 0);
+    for (int64_t b = 0; b < spec_.batch; ++b) {
+      size_t i = 0;
+      const auto next = [&](int64_t stride) {
+        inner[i] = static_cast<float*>(args[i]) + b * stride;
+        ++i;
+      };
+      next(spec_.lhs.batch_stride);
+      next(spec_.rhs.batch_stride);
+      if (spec_.bias) next(0);
+      if (spec_.residual) next(spec_.out.batch_stride);
+      next(spec_.out.batch_stride);
+      if (i < count) next(0);
+      one_->run(inner.data());
+    }
+  }
+
+  std::string name() const override { return one_->name() + " each"; }
+  size_t scratch_bytes() const override { return one_->scratch_bytes(); }
+  double flops() const override { return flops_of(spec_); }
+  double bytes() const override { return bytes_of(spec_); }
+
+ private:
+  MatmulSpec spec_;
+  KernelPtr one_;
+};
+
 }  // namespace
 
 KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
-  const bool small = flops_of(spec) < own_flops(spec) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
+  // On one thread each product of a batch is computed as it would be alone.
+  const bool each = spec.operands == DType::f32 && spec.batch > 1 && threads <= 1;
+  const double flops = flops_of(spec) / (each ? static_cast<double>(spec.batch) : 1);
+  const bool small = flops < own_flops(spec) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
   if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);
   if (small) return std::make_unique<SmallMatmul>(spec);
+  if (each) return std::make_unique<MatmulOfEach>(spec);
   return std::make_unique<DnnlMatmul>(spec, std::max(1, threads));
 }
 

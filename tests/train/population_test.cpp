@@ -167,5 +167,5 @@ TEST_CASE("runs of different structure are different populations, and it is said
   CHECK(populations[0].members == std::vector<size_t>{0, 1});
   CHECK(populations[1].members == std::vector<size_t>{2, 4});
   CHECK(populations[1].differs == "data.batch_size");
-  CHECK(populations[2].differs == "'layers.linear1.kernel' of argument 0: Param f32[64,24] -> Param f32[64,32]");
+  CHECK(populations[2].differs == "'linear1.kernel' of argument 0: Param f32[64,24] -> Param f32[64,32]");
 }
