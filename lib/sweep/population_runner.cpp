@@ -116,7 +116,14 @@ class PopulationRunner {
     Rungs rungs(sweep_, trials);
     std::vector<std::unique_ptr<Judge>> judges;
     std::vector<TrainOptions> options;
-    const auto stop = [this](int64_t) { return options_.stop ? options_.stop() : std::string(); };
+    // One answer for all at a step, so that they are stopped at the same one.
+    int64_t asked_at = -1;
+    std::string answer;
+    const auto stop = [&](int64_t step) {
+      if (step != asked_at) answer = options_.stop ? options_.stop() : "";
+      asked_at = step;
+      return answer;
+    };
     for (const int64_t trial : trials) {
       judges.push_back(std::make_unique<Judge>(sweep_.spec(), rungs, trial, &*progress));
       options.push_back({.resume = "auto",

@@ -27,7 +27,7 @@ struct RunOutcome {
 };
 
 // Trains runs that fit together, each with its own options; a run that is resumed goes on from its checkpoint. A run that
-// fails or diverges does so alone. `threads` at once; the numbers do not depend on it.
+// fails or diverges does so alone. `threads` compute at once.
 std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const TrainOptions> options, int threads);
 
 }  // namespace nnx

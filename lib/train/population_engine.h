@@ -2,7 +2,7 @@
 // all of them (nnx/lane_function.h). Each has its own values, Numbers and order of rows.
 //
 // The runs are cut into blocks of a few lanes, small enough that what a step touches stays in a processor's cache; each
-// thread takes some of the blocks and computes by itself. So the numbers do not depend on the number of threads.
+// thread takes some of the blocks and computes by itself.
 #pragma once
 
 #include <map>
