@@ -13,6 +13,10 @@
 // The objects outlive their Lanes and keep their structure meanwhile.
 #pragma once
 
+#include <optional>
+#include <tuple>
+#include <vector>
+
 #include "nnx/signature.h"
 
 namespace nnx {
