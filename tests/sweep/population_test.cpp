@@ -64,7 +64,7 @@ TEST_CASE("a population that was stopped goes on, and each trial is there once")
   const SweepDirectory whole = SweepDirectory::plan(spec, folder / "whole"), sweep = SweepDirectory::plan(spec, folder / "sweep");
   run_populations(whole, {});
   int asked = 0;
-  const SweepOutcome stopped = run_populations(sweep, {.stop = [&] { return std::string(++asked > 40 ? "SIGTERM" : ""); }});
+  const SweepOutcome stopped = run_populations(sweep, {.stop = [&] { return std::string(++asked > 15 ? "SIGTERM" : ""); }});
   CHECK(stopped.status == "interrupted");
   CHECK(stopped.finished == 0);
   CHECK(sweep.result(1).status == "stopped");
