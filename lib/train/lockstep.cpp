@@ -8,16 +8,16 @@ namespace {
 
 class Lockstep {
  public:
-  Lockstep(std::span<Run* const> runs, Engine& engine) : runs_(runs), engine_(engine) {}
+  Lockstep(std::span<TrainingRun* const> runs, Engine& engine) : runs_(runs), engine_(engine) {}
 
   void train() try {
-    const auto first = std::ranges::find_if(runs_, &Run::going);
+    const auto first = std::ranges::find_if(runs_, &TrainingRun::going);
     if (first == runs_.end()) return;
     engine_.begin((*first)->cursor());
-    each([&](Run& run, size_t i) { run.finish_if_done(measure(i)); });
-    while (std::ranges::any_of(runs_, &Run::going)) step();
+    each([&](TrainingRun& run, size_t i) { run.finish_if_done(measure(i)); });
+    while (std::ranges::any_of(runs_, &TrainingRun::going)) step();
   } catch (const Error&) {
-    each([](Run&, size_t) { throw; });
+    each([](TrainingRun&, size_t) { throw; });
   }
 
  private:
@@ -27,16 +27,16 @@ class Lockstep {
     const Cursor next = engine_.cursor();
     for (auto& metrics : measured_) metrics.clear();
     // All before any settles: whether a run goes on may depend on the others' records.
-    each([&](Run& run, size_t i) {
+    each([&](TrainingRun& run, size_t i) {
       run.took(outcomes[i], at, next);
       run.after_step(measure(i));
     });
-    each([&](Run& run, size_t i) { run.settle([&] { engine_.publish(i); }, measure(i)); });
+    each([&](TrainingRun& run, size_t i) { run.settle([&] { engine_.publish(i); }, measure(i)); });
     keep_going();
   }
 
   void keep_going() {
-    const auto count = static_cast<size_t>(std::ranges::count_if(runs_, &Run::going));
+    const auto count = static_cast<size_t>(std::ranges::count_if(runs_, &TrainingRun::going));
     if (count == kept_ || count == 0) return;
     kept_ = count;
     std::vector<size_t> going;
@@ -51,7 +51,7 @@ class Lockstep {
   }
 
   // What run `i` measures; all are measured together, once between two steps.
-  Run::Evaluate measure(size_t i) {
+  TrainingRun::Evaluate measure(size_t i) {
     return [this, i](HeldOut rows) {
       std::vector<Metrics>& metrics = measured_[static_cast<size_t>(rows)];
       if (metrics.empty()) metrics = engine_.evaluate(rows);
@@ -59,7 +59,7 @@ class Lockstep {
     };
   }
 
-  std::span<Run* const> runs_;
+  std::span<TrainingRun* const> runs_;
   Engine& engine_;
   size_t kept_ = runs_.size();
   std::array<std::vector<Metrics>, 2> measured_;   // by HeldOut
@@ -67,7 +67,7 @@ class Lockstep {
 
 }  // namespace
 
-void train_in_lockstep(std::span<Run* const> runs, Engine& engine) {
+void train_in_lockstep(std::span<TrainingRun* const> runs, Engine& engine) {
   Lockstep(runs, engine).train();
 }
 

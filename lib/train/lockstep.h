@@ -7,6 +7,6 @@ namespace nnx {
 
 // Takes the runs that have begun, all at one step, to their ends. One that fails, or ends before the others, leaves them
 // alone; an error of the engine is the end of all.
-void train_in_lockstep(std::span<Run* const> runs, Engine& engine);
+void train_in_lockstep(std::span<TrainingRun* const> runs, Engine& engine);
 
 }  // namespace nnx

@@ -40,11 +40,11 @@ std::vector<Population> populations_of(std::span<Setup* const> setups) {
 
 std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const TrainOptions> options, int threads) {
   std::vector<RunOutcome> outcomes(setups.size());
-  std::vector<std::unique_ptr<Run>> runs(setups.size());
+  std::vector<std::unique_ptr<TrainingRun>> runs(setups.size());
   std::map<int64_t, std::vector<size_t>> by_step;   // runs go in lockstep with those that stand where they do
   for (size_t i = 0; i < setups.size(); ++i) {
     try {
-      runs[i] = std::make_unique<Run>(*setups[i], options[i]);
+      runs[i] = std::make_unique<TrainingRun>(*setups[i], options[i]);
     } catch (const Error&) {
       outcomes[i].error = std::current_exception();
       continue;
@@ -54,7 +54,7 @@ std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::sp
   }
   for (const auto& [step, members] : by_step) {
     std::vector<Setup*> own;
-    std::vector<Run*> together;
+    std::vector<TrainingRun*> together;
     for (const size_t i : members) {
       own.push_back(setups[i]);
       together.push_back(runs[i].get());

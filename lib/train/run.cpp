@@ -25,14 +25,14 @@ int64_t size_of_file(const fs::path& path) {
 
 }  // namespace
 
-Run::Run(Setup& setup, const TrainOptions& options)
+TrainingRun::TrainingRun(Setup& setup, const TrainOptions& options)
     : setup_(setup),
       options_(options),
       directory_(setup.output_dir),
       log_(directory_.path() / "log.txt", options.observer),
       environment_(environment_of(setup)) {}
 
-void Run::attempt(const std::function<void()>& f) {
+void TrainingRun::attempt(const std::function<void()>& f) {
   try {
     f();
   } catch (const Error& error) {
@@ -51,7 +51,7 @@ void Run::attempt(const std::function<void()>& f) {
 
 // ---- where to begin
 
-void Run::begin() {
+void TrainingRun::begin() {
   if (setup_.plan) {
     std::istringstream lines(to_text(*setup_.plan));
     for (std::string line; std::getline(lines, line);) log_.message(line);
@@ -72,7 +72,7 @@ void Run::begin() {
   begun_ = true;
 }
 
-std::optional<Checkpoint> Run::find_checkpoint() {
+std::optional<Checkpoint> TrainingRun::find_checkpoint() {
   store_.emplace(directory_.path(), directory_.run_id(), CheckpointStore::Options{.keep = loop().keep});
   const std::vector<int64_t> steps = store_->steps();
   if (!options_.resume) {
@@ -95,7 +95,7 @@ std::optional<Checkpoint> Run::find_checkpoint() {
                             .message = fmt::format("is no checkpoint of the run {}", directory_.path().string())});
 }
 
-void Run::begin_fresh() {
+void TrainingRun::begin_fresh() {
   directory_.begin(setup_, environment_, options_.argv);
   store_.emplace(directory_.path(), directory_.run_id(), CheckpointStore::Options{.keep = loop().keep});
   metrics_.emplace(directory_.path() / "metrics.jsonl", 0);
@@ -103,7 +103,7 @@ void Run::begin_fresh() {
   if (options_.checkpoint_pause == 0) save();
 }
 
-void Run::go_on(const Checkpoint& checkpoint) {
+void TrainingRun::go_on(const Checkpoint& checkpoint) {
   const std::string where = store_->directory_of(checkpoint.step).string();
   if (const std::string key = changed_key(stored_config(directory_.path()), setup_.resolved); !key.empty()) {
     const ConfigNode* node = setup_.resolved.find_path(key);
@@ -133,7 +133,7 @@ void Run::go_on(const Checkpoint& checkpoint) {
 
 // ---- the steps
 
-void Run::took(const StepOutcome& outcome, Cursor at, Cursor next) {
+void TrainingRun::took(const StepOutcome& outcome, Cursor at, Cursor next) {
   if (!outcome.not_finite.empty())
     fail(ErrorKind::numeric,
          {.where = fmt::format("step {}", p_.step + 1),
@@ -158,11 +158,11 @@ void Run::took(const StepOutcome& outcome, Cursor at, Cursor next) {
 }
 
 // Whether something that happens every so many steps, or each epoch, happens after this one.
-bool Run::due(const std::optional<int64_t>& every) const {
+bool TrainingRun::due(const std::optional<int64_t>& every) const {
   return every ? p_.step % *every == 0 : p_.cursor.batch == 0;
 }
 
-void Run::after_step(const Evaluate& evaluate) {
+void TrainingRun::after_step(const Evaluate& evaluate) {
   const bool epoch_ends = p_.cursor.batch == 0;
   if (epoch_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
   if (due(loop().log_every)) record_training(epoch_);
@@ -176,11 +176,11 @@ void Run::after_step(const Evaluate& evaluate) {
   hold_best_ = best && !save_due_;
 }
 
-bool Run::puts_off() const {
+bool TrainingRun::puts_off() const {
   return options_.checkpoint_pause > 0 && !loop().checkpoint_every && seconds_since(since_save_) < options_.checkpoint_pause;
 }
 
-void Run::settle(const Publish& publish, const Evaluate& evaluate) {
+void TrainingRun::settle(const Publish& publish, const Evaluate& evaluate) {
   const std::string stop = options_.stop && !done() ? options_.stop(p_.step) : "";
   if ((save_due_ || !stop.empty()) && saved_at_ != p_.step) {
     publish();
@@ -193,7 +193,7 @@ void Run::settle(const Publish& publish, const Evaluate& evaluate) {
   else finish_if_done(evaluate);
 }
 
-bool Run::validate(int64_t epoch, const Evaluate& evaluate) {
+bool TrainingRun::validate(int64_t epoch, const Evaluate& evaluate) {
   const Metrics metrics = evaluate(HeldOut::validation);
   p_.validation = metrics;
   record("validation", metrics, epoch, false);
@@ -211,13 +211,13 @@ bool Run::validate(int64_t epoch, const Evaluate& evaluate) {
   return false;
 }
 
-void Run::record_training(int64_t epoch) {
+void TrainingRun::record_training(int64_t epoch) {
   if (p_.since_record.count == 0) return;
   record("train", means(p_.since_record, setup_.loss.classification), epoch, true);
   p_.since_record = {};
 }
 
-void Run::record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training) {
+void TrainingRun::record(const char* split, const Metrics& metrics, int64_t epoch, bool of_training) {
   MetricRecord r{.step = p_.step, .epoch = epoch, .split = split, .metrics = metrics};
   double rate = 0;
   if (of_training) {
@@ -235,7 +235,7 @@ void Run::record(const char* split, const Metrics& metrics, int64_t epoch, bool 
 
 // ---- what is left behind
 
-Checkpoint Run::checkpoint() const {
+Checkpoint TrainingRun::checkpoint() const {
   Checkpoint checkpoint{.step = p_.step,
                         .graphdef = graphdef(setup_.model),
                         .partitions = partition(state(setup_.model, loop().adapter_only ? !frozen() : rest), setup_.partitions),
@@ -246,7 +246,7 @@ Checkpoint Run::checkpoint() const {
   return checkpoint;
 }
 
-void Run::save() {
+void TrainingRun::save() {
   metrics_->sync();  // the checkpoints say how long it is
   if (held_ && p_.best->step == held_->step) {
     store_->save(*held_);
@@ -259,7 +259,7 @@ void Run::save() {
   since_save_ = Clock::now();
 }
 
-Summary Run::summarize(std::string status, std::string reason) const {
+Summary TrainingRun::summarize(std::string status, std::string reason) const {
   return {.status = std::move(status),
           .reason = std::move(reason),
           .steps = p_.step,
@@ -270,11 +270,11 @@ Summary Run::summarize(std::string status, std::string reason) const {
           .output_dir = directory_.path().string()};
 }
 
-void Run::finish_if_done(const Evaluate& evaluate) {
+void TrainingRun::finish_if_done(const Evaluate& evaluate) {
   if (done()) finish(evaluate);
 }
 
-void Run::finish(const Evaluate& evaluate) {
+void TrainingRun::finish(const Evaluate& evaluate) {
   const int64_t epoch = p_.cursor.epoch + (p_.cursor.batch > 0);
   const bool stopped_early = p_.stopped_early;
   const bool by_steps = loop().max_steps && p_.step >= *loop().max_steps;
@@ -295,7 +295,7 @@ void Run::finish(const Evaluate& evaluate) {
   end(std::move(summary));
 }
 
-void Run::end(Summary summary) {
+void TrainingRun::end(Summary summary) {
   summary_ = std::move(summary);
   over_ = true;
   directory_.write_summary(to_json(summary_));

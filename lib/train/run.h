@@ -1,7 +1,7 @@
-// A Run is a training run without its computing: the directory, the progress, what is recorded, saved and left behind.
+// A TrainingRun is a run without its computing: the directory, the progress, what is recorded, saved and left behind.
 // Whoever computes the steps (train/engine.h) tells it their outcomes; Runs in lockstep know nothing of each other.
 //
-//   Run run(setup, options);
+//   TrainingRun run(setup, options);
 //   run.attempt([&] { run.begin(); });
 //   while (run.going()) run.attempt([&] {
 //     run.took(outcome, at, next);                  // one step
@@ -27,13 +27,13 @@
 
 namespace nnx {
 
-class Run {
+class TrainingRun {
  public:
   using Evaluate = std::function<Metrics(HeldOut)>;
   using Publish = std::function<void()>;   // puts the state of now into the model and the optimizer of the Setup
 
-  // Locks the directory. Throws what RunDirectory does. Setup and options outlive the Run.
-  Run(Setup& setup, const TrainOptions& options);
+  // Locks the directory. Throws what RunDirectory does. Setup and options outlive the TrainingRun.
+  TrainingRun(Setup& setup, const TrainOptions& options);
 
   // Calls `f` and takes an Error of it for the end of the run.
   void attempt(const std::function<void()>& f);

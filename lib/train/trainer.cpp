@@ -53,7 +53,7 @@ class SingleEngine final : public Engine {
 
 Summary run_training(const TrainSource& source, const TrainOptions& options) {
   Setup setup = prepare(source);
-  Run run(setup, options);
+  TrainingRun run(setup, options);
   SingleEngine engine(setup);
   run.attempt([&] { run.begin(); });
   train_in_lockstep(std::array{&run}, engine);
