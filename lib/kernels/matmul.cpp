@@ -283,8 +283,6 @@ KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
   // On one thread each product of a batch is computed as it would be alone.
   const bool each = spec.operands == DType::f32 && spec.batch > 1 && threads <= 1;
-  // On one thread each product of a batch is computed as it would be alone.
-  const bool each = spec.operands == DType::f32 && spec.batch > 1 && threads <= 1;
   const double flops = flops_of(spec) / (each ? static_cast<double>(spec.batch) : 1);
   const bool small = flops < own_flops(spec) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
   if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);
