@@ -21,7 +21,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 enum Operation { create_study = 0, create_trial = 4 };
-enum State { complete = 1, pruned = 2, failed = 3 };
+enum TrialState { complete = 1, pruned = 2, failed = 3 };
 
 // When a file was last written, or now, in the form that Optuna reads.
 std::string local_time(const std::filesystem::path& file) {
@@ -58,7 +58,7 @@ void add_parameter(Json& trial, const SweepSpec& spec, const Setting& s) {
 Json trial_line(const SweepDirectory& sweep, const Trial& trial, const TrialResult& result) {
   const bool scored = result.value && !result.failed();
   const std::filesystem::path run = sweep.run_of(trial.number);
-  const State state = !scored ? failed : result.status == "pruned" ? pruned : complete;
+  const TrialState state = !scored ? failed : result.status == "pruned" ? pruned : complete;
   Json line{{"op_code", create_trial},
             {"worker_id", worker()},
             {"study_id", 0},
