@@ -123,12 +123,14 @@ std::optional<Attribute> static_attribute(const ConfigNode& node) {
   return std::nullopt;
 }
 
-// Types are made once for a definition and kept for ever: GraphDefs and compiled code compare them by address.
+// Types are made once for a definition and kept for ever: GraphDefs and compiled code compare them by address. Copies of a file
+// (the configs of a sweep's trials) define the same types; errors of a call then name the file that was read first.
 const CompositeType& intern(CompositeType type, const ConfigNode& written) {
   static std::mutex mutex;
   static std::map<std::string, std::unique_ptr<CompositeType>> all;
   const std::lock_guard lock(mutex);
-  const std::string key = fmt::format("{}\n{}\n{}", type.module.name, type.call.origin().text(), write_flow(written));
+  const Origin& at = type.call.origin();
+  const std::string key = fmt::format("{}\n{}:{}\n{}", type.module.name, at.line, at.column, write_flow(written));
   auto& held = all[key];
   if (!held) {
     held = std::make_unique<CompositeType>(std::move(type));

@@ -22,7 +22,9 @@ std::optional<detail::Difference> structural_difference(const Roots& a, const Ro
   Leaves of_a, of_b;
   const Signature first = Signature::record(a, of_a);
   if (first.matches(b, of_b)) return std::nullopt;
-  return first.differences(Signature::record(b, of_b)).at(0);
+  const auto differences = first.differences(Signature::record(b, of_b));
+  if (differences.empty()) return detail::Difference{{}, "a type of Module", "another one of the same name"};
+  return differences[0];
 }
 
 Lanes::Lanes(const std::vector<Roots>& objects) {
