@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "support/errors.h"
 #include "sweep/emit.h"
 #include "sweep/leaderboard.h"
@@ -53,9 +55,11 @@ TEST_CASE("the trials of a population are ordinary trials") {
   run_populations(sweep, {});
   CHECK(read_file(sweep.run_of(5) / "metrics.jsonl") == metrics);
 
-  // Its frozen config is the same run, up to rounding.
+  // Its frozen config is the same run, up to rounding. (Not so its validation: the gradient of the bias before the batch norm
+  // is 0 but for rounding, and adam makes whole steps of it, which the running mean follows late.)
   const Summary alone = run_training({.files = {sweep.config_of(5).string()}, .arguments = {std::string("output_dir=") + (folder / "alone")}});
-  CHECK(sweep.result(5).value.value() == doctest::Approx(alone.validation->loss).epsilon(1e-3));
+  const auto summary = nlohmann::json::parse(read_file(sweep.run_of(5) / "summary.json"));
+  CHECK(summary["train"]["loss"].get<double>() == doctest::Approx(alone.train->loss).epsilon(1e-5));
 }
 
 TEST_CASE("a population that was stopped goes on, and each trial is there once") {
