@@ -1,10 +1,19 @@
 // A Judge watches one trial for early termination: it passes everything on, and notes the metric at its Rungs.
 #pragma once
 
+#include <optional>
+
 #include "sweep/rungs.h"
 #include "train/trainer.h"
 
 namespace nnx {
+
+// The metric of a sweep in a record, when it is there.
+inline std::optional<double> value_in(const MetricRecord& record, const MetricSpec& metric) {
+  if (metric.name == record.split + ".loss") return record.metrics.loss;
+  if (metric.name == record.split + ".accuracy") return record.metrics.accuracy;
+  return std::nullopt;
+}
 
 class Judge final : public TrainObserver {
  public:
@@ -16,9 +25,7 @@ class Judge final : public TrainObserver {
   void step(const StepEvent& event) override { if (next_) next_->step(event); }
   void record(const MetricRecord& record, double samples_per_second) override {
     if (next_) next_->record(record, samples_per_second);
-    if (record.split + ".loss" == spec_.metric.name) rungs_.record(trial_, record.epoch, record.metrics.loss);
-    else if (record.split + ".accuracy" == spec_.metric.name && record.metrics.accuracy)
-      rungs_.record(trial_, record.epoch, *record.metrics.accuracy);
+    if (const auto value = value_in(record, spec_.metric)) rungs_.record(trial_, record.epoch, *value);
   }
 
   // TrainOptions::stop of the trial: what `asked` says, or "pruned" when it has fallen behind.

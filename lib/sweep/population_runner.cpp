@@ -27,12 +27,12 @@ class Progress final : public TrainObserver {
     if (options_.message) options_.message(line);
   }
   void record(const MetricRecord& record, double) override {
-    const bool by_loss = spec_.metric.name == record.split + ".loss";
-    if (!by_loss && !(spec_.metric.name == record.split + ".accuracy" && record.metrics.accuracy)) return;
+    const auto value = value_in(record, spec_.metric);
+    if (!value) return;
     if (record.step != step_) flush();
     step_ = record.step;
     epoch_ = record.epoch;
-    values_.push_back(by_loss ? record.metrics.loss : *record.metrics.accuracy);
+    values_.push_back(*value);
   }
 
  private:

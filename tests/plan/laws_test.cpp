@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "ops/all.h"
 #include "ops/cases.h"
-#include "plan/plan.h"
+#include "plan/run_graph.h"
 #include "reference/reference.h"
 #include "transform/vjp.h"
 #include "transform/vmap.h"
@@ -34,18 +34,6 @@ void for_each_sample(const std::function<void(const Graph&, const Sample&)>& law
       } catch (const Error& error) { FAIL_CHECK(text << ": " << error.what()); }
     }
   }
-}
-
-Arrays run(const Graph& graph, const Arrays& inputs, const PlanOptions& options) {
-  const std::shared_ptr<Plan> plan = Plan::compile(graph, {}, options);
-  std::vector<BufferRef> held, outputs(graph.outputs.size());
-  for (const Array& a : inputs) held.push_back(a.buffer());
-  std::vector<BufferRef*> holders;
-  for (BufferRef& buffer : held) holders.push_back(&buffer);
-  plan->run(holders, outputs);
-  Arrays results;
-  for (size_t o = 0; o < outputs.size(); ++o) results.emplace_back(graph.type(graph.outputs[o]), outputs[o]);
-  return results;
 }
 
 // f32 kernels sum in other orders and use other approximations of exp and its kin than the reference does.

@@ -8,6 +8,7 @@
 #include "ops/cases.h"
 #include "ops/ops.h"
 #include "plan/passes.h"
+#include "plan/run_graph.h"
 #include "plan/rebuild.h"
 #include "reference/reference.h"
 #include "transform/vjp.h"
@@ -30,18 +31,6 @@ Arrays inputs_of(const Graph& graph) {
   Arrays inputs;
   for (const Type& type : graph.input_types()) inputs.push_back(make_array({type, -1, 1}, 1, inputs.size()));
   return inputs;
-}
-
-Arrays run(const Graph& graph, const Arrays& inputs, const PlanOptions& options) {
-  const std::shared_ptr<Plan> plan = Plan::compile(graph, {}, options);
-  std::vector<BufferRef> held, outputs(graph.outputs.size());
-  for (const Array& a : inputs) held.push_back(a.buffer());
-  std::vector<BufferRef*> holders;
-  for (BufferRef& buffer : held) holders.push_back(&buffer);
-  plan->run(holders, outputs);
-  Arrays results;
-  for (size_t o = 0; o < outputs.size(); ++o) results.emplace_back(graph.type(graph.outputs[o]), outputs[o]);
-  return results;
 }
 
 // The oracle: every product's operands rounded, in f32, by reference kernels.
