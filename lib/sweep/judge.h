@@ -10,9 +10,9 @@ namespace nnx {
 
 // The metric of a sweep in a record, when it is there.
 inline std::optional<double> value_in(const MetricRecord& record, const MetricSpec& metric) {
-  if (metric.name == record.split + ".loss") return record.metrics.loss;
-  if (metric.name == record.split + ".accuracy") return record.metrics.accuracy;
-  return std::nullopt;
+  const std::string_view name = metric.name;
+  if (!name.starts_with(record.split + ".")) return std::nullopt;
+  return record.metrics.find(name.substr(record.split.size() + 1));
 }
 
 class Judge final : public TrainObserver {

@@ -129,8 +129,9 @@ void check_metric(const SweepSpec& spec, const Setup& setup) {
   if (!has_split)
     fail_at(spec, "metric.name", {.message = fmt::format("the sweep goes by {}, and the config has no data.{}", spec.metric.name, split),
                              .hint = split == "validation" ? "add data.validation=0.1, or choose another metric" : "metrics are of train, validation or test"});
-  if (metric != "loss" && !(metric == "accuracy" && setup.loss.classification))
-    fail_at(spec, "metric.name", {.expected = setup.loss.classification ? "loss or accuracy" : "loss", .got = in_quotes(metric)});
+  const std::vector<std::string>& known = setup.objective->metric_names();
+  if (std::ranges::find(known, metric) == known.end())
+    fail_at(spec, "metric.name", {.expected = fmt::format("one of {}", fmt::join(known, ", ")), .got = in_quotes(metric)});
   if (spec.early_terminate && split == "test")
     fail_at(spec, "early_terminate", {.message = "the test metric is known only at the end", .hint = "go by a validation metric"});
 }

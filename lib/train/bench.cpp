@@ -24,7 +24,7 @@ double quantile(const std::vector<double>& sorted, double share) {
 class Bench {
  public:
   explicit Bench(Setup& setup)
-      : step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision),
+      : step_(setup.model, setup.optimizer, setup.objective, setup.feed, setup.config.train.precision),
         batches_(gather_batches(setup, 8)) {
     train(setup.model);
   }
@@ -35,7 +35,7 @@ class Bench {
     const double begin = now();
     const BatchResult result = step_(batches_[at].x, batches_[at].y);
     const double seconds = now() - begin;
-    const double loss = result.loss / static_cast<double>(result.count);
+    const double loss = result.loss();
     if (first_losses_.size() < batches_.size()) {
       first_losses_.push_back(loss);
       last_losses_.push_back(loss);
@@ -152,7 +152,7 @@ std::string to_json(const BenchResult& result) { return to_json(to_config(result
 
 TrainStep compiled_train_step(Setup& setup) {
   train(setup.model);
-  TrainStep step(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision);
+  TrainStep step(setup.model, setup.optimizer, setup.objective, setup.feed, setup.config.train.precision);
   const std::vector<BatchArrays> batches = gather_batches(setup, 1);
   step.compile(batches[0].x, batches[0].y);
   return step;

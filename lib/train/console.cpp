@@ -7,14 +7,6 @@
 #include "base/terminal.h"
 
 namespace nnx {
-namespace {
-
-std::string metrics_text(const Metrics& m) {
-  return m.accuracy ? fmt::format("loss {:.4f}  accuracy {:.4f}", m.loss, *m.accuracy)
-                    : fmt::format("loss {:.6g}", m.loss);
-}
-
-}  // namespace
 
 std::string duration_text(double seconds) {
   const auto s = static_cast<int64_t>(std::llround(std::max(seconds, 0.0)));
@@ -73,7 +65,7 @@ void Console::step(const StepEvent& event) {
 }
 
 void Console::record(const MetricRecord& r, double samples_per_second) {
-  std::string line = fmt::format("epoch {:3}  step {:6}  {:10}  {}", r.epoch, r.step, r.split, metrics_text(r.metrics));
+  std::string line = fmt::format("epoch {:3}  step {:6}  {:10}  {}", r.epoch, r.step, r.split, to_text(r.metrics));
   if (r.learning_rate) line += fmt::format("  lr {:.3g}  {:.0f} samples/s", *r.learning_rate, samples_per_second);
   print(line);
 }
@@ -81,7 +73,7 @@ void Console::record(const MetricRecord& r, double samples_per_second) {
 std::string summary_text(const Summary& s) {
   std::string text = fmt::format("{} after {} steps, {} epochs ({})\n", s.status, s.steps, s.epochs, s.reason);
   const auto add = [&](const char* split, const std::optional<Metrics>& m) {
-    if (m) text += fmt::format("{:11} {}\n", split, metrics_text(*m));
+    if (m) text += fmt::format("{:11} {}\n", split, to_text(*m));
   };
   add("train", s.train);
   add("validation", s.validation);

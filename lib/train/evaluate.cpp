@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "config/scalar.h"
 #include "train/environment.h"
 #include "train/run_directory.h"
 
@@ -35,18 +34,18 @@ void restore_state(ModuleBase& module, const State& wanted, const State& given, 
 EvalMode::EvalMode(Ref<Layer> model) : model_(std::move(model)) { nnx::eval(model_); }
 EvalMode::~EvalMode() { nnx::train(model_); }
 
-Evaluation::Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size, const Feed& feed,
-                       Precision precision)
+Evaluation::Evaluation(Ref<Layer> model, Ref<Objective> objective, const Dataset& data, int64_t batch_size,
+                       const Feed& feed, Precision precision)
     : model_(model),
-      step_(model, loss, feed, precision),
-      loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0),
-      classification_(loss.classification) {}
+      objective_(objective),
+      step_(model, objective, feed, precision),
+      loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0) {}
 
 Metrics Evaluation::operator()() {
   const EvalMode mode(model_);
   MetricSums sums;
   for (int64_t i = 0; i < loader_.batches_per_epoch(); ++i) sums.add(step_(arrays_of(loader_.next(), loader_.data())));
-  return means(sums, classification_);
+  return means(sums, objective_->metric_names());
 }
 
 void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
@@ -70,9 +69,13 @@ void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Op
                 found == checkpoint.partitions.end() ? State() : found->second, where);
 }
 
-double largest_difference(const Array& a, const Array& b) {
-  const Array wide = cast(a, DType::f64) - cast(b, DType::f64);
-  return a.size() == 0 ? 0 : max(abs(wide)).item<double>();
+double largest_difference(const Arrays& a, const Arrays& b) {
+  double most = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    const Array wide = cast(a[i], DType::f64) - cast(b.at(i), DType::f64);
+    if (wide.size() > 0) most = std::max(most, max(abs(wide)).item<double>());
+  }
+  return most;
 }
 
 EvalReport evaluate_run(const EvalRequest& request) {
@@ -90,7 +93,7 @@ EvalReport evaluate_run(const EvalRequest& request) {
 
   const RunEnvironment environment = parse_environment(checkpoint->environment, where);
   const Dataset data = read_split(setup, request.split, environment.schema, environment.normalization);
-  const Metrics metrics = Evaluation(setup.model, setup.loss, data, setup.config.data.loader.batch_size, setup.feed,
+  const Metrics metrics = Evaluation(setup.model, setup.objective, data, setup.config.data.loader.batch_size, setup.feed,
                                      setup.config.train.precision)();
   return {.step = checkpoint->step,
           .split = request.split,
@@ -100,17 +103,12 @@ EvalReport evaluate_run(const EvalRequest& request) {
 }
 
 std::string to_json(const EvalReport& report) {
-  std::string json = fmt::format(R"({{"step":{},"split":"{}","rows":{},"loss":{})", report.step, report.split,
-                                 report.rows, format_number(report.metrics.loss));
-  if (report.metrics.accuracy) json += fmt::format(R"(,"accuracy":{})", format_number(*report.metrics.accuracy));
-  return json + "}\n";
+  return fmt::format(R"({{"step":{},"split":"{}","rows":{},{}}})", report.step, report.split, report.rows,
+                     to_json_members(report.metrics)) + "\n";
 }
 
 std::string to_text(const EvalReport& report) {
-  const std::string accuracy =
-      report.metrics.accuracy ? fmt::format("  accuracy {:.4f}", *report.metrics.accuracy) : "";
-  return fmt::format("{} of step {}: loss {:.6g}{} ({} rows)\n", report.split, report.step, report.metrics.loss,
-                     accuracy, report.rows);
+  return fmt::format("{} of step {}: {} ({} rows)\n", report.split, report.step, to_text(report.metrics), report.rows);
 }
 
 }  // namespace nnx

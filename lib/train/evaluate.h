@@ -1,6 +1,6 @@
 // Evaluation of a model on a whole dataset, and of a finished run on one of its splits.
 //
-//   const Metrics m = Evaluation(model, loss, validation, 64)();
+//   const Metrics m = Evaluation(model, objective, validation, 64)();
 //   const EvalReport report = evaluate_run({.run = "runs/mlp", .split = "test"});
 #pragma once
 
@@ -30,15 +30,15 @@ class EvalMode {
 // Every row of `data` once, in order, in the precision of the run's training. Made once, because it keeps compiled code and reads ahead.
 class Evaluation {
  public:
-  Evaluation(Ref<Layer> model, const Loss& loss, const Dataset& data, int64_t batch_size,
+  Evaluation(Ref<Layer> model, Ref<Objective> objective, const Dataset& data, int64_t batch_size,
              const Feed& feed = {}, Precision precision = Precision::f32);
   Metrics operator()();
 
  private:
   Ref<Layer> model_;
+  Ref<Objective> objective_;
   EvalStep step_;
   Loader loader_;
-  bool classification_;
 };
 
 struct EvalRequest {
@@ -67,7 +67,7 @@ std::string to_text(const EvalReport& report);
 void restore(const Checkpoint& checkpoint, const Ref<Layer>& model, const Ref<Optimizer>& optimizer,
              const std::string& where, const std::string& base_hash = "");
 
-// The largest absolute difference of two Arrays of one floating type.
-double largest_difference(const Array& a, const Array& b);
+// The largest absolute difference of the outputs of two models, which have the same floating types.
+double largest_difference(const Arrays& a, const Arrays& b);
 
 }  // namespace nnx

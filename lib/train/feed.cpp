@@ -1,42 +1,13 @@
 #include "train/feed.h"
 
-#include "lang/check.h"
-#include "lang/evaluate.h"
+#include <fmt/format.h>
 
 namespace nnx {
 
-Feed::Feed(const std::vector<std::pair<std::string, ConfigNode>>& inputs, const ConfigNode& target, Diagnostics& diagnostics) {
+Feed::Feed(const std::vector<std::pair<std::string, ConfigNode>>& inputs, Diagnostics& diagnostics) {
   for (const auto& [name, node] : inputs)
-    if (std::optional<Part> part = read(name, node, diagnostics)) inputs_.push_back(std::move(*part));
-  if (!target.is_null()) target_ = read("target", target, diagnostics);
-}
-
-std::optional<Feed::Part> Feed::read(const std::string& name, const ConfigNode& node, Diagnostics& diagnostics) {
-  if (!node.is_scalar()) {
-    diagnostics.report(node, {.expected = "an expression of x and y", .got = node.describe(), .hint = "e.g. \"x[:, :32]\""});
-    return std::nullopt;
-  }
-  const auto report_at = [&](size_t at, ErrorParts parts) {
-    diagnostics.report(node.origin_at(at), node.path().text(), std::move(parts));
-  };
-  try {
-    Part part{name, lang::parse_expression(node.text()), node};
-    lang::Program program(1);
-    program[0].value = part.expression;
-    lang::check_program(program, {.inputs = {"x", "y"}, .arguments = {}, .attributes = {}}, report_at);
-    return part;
-  } catch (const lang::ProgramError& error) {
-    report_at(error.at, error.parts());
-    return std::nullopt;
-  }
-}
-
-CallValue Feed::value(const Part& part, const Array& x, const Array& y) {
-  try {
-    return lang::evaluate(part.expression, {{"x", x}, {"y", y}});
-  } catch (const lang::ProgramError& error) {
-    throw lang::PlacedError(error.kind(), part.node.origin_at(error.at), part.node.path().text(), error.parts());
-  }
+    if (std::optional<BatchExpression> expression = BatchExpression::read(node, diagnostics))
+      inputs_.emplace_back(name, std::move(*expression));
 }
 
 CallArguments Feed::arguments(const Array& x, const Array&) const {
@@ -45,21 +16,31 @@ CallArguments Feed::arguments(const Array& x, const Array&) const {
 
 CallKeywords Feed::keywords(const Array& x, const Array& y) const {
   CallKeywords named;
-  for (const Part& part : inputs_) named[part.name] = value(part, x, y);
+  for (const auto& [name, expression] : inputs_) named[name] = expression(x, y);
   return named;
 }
 
-Array Feed::target(const Array& x, const Array& y) const {
-  if (!target_) return y;
-  const CallValue result = value(*target_, x, y);
-  if (const auto* array = std::get_if<Array>(&result.value)) return *array;
-  throw lang::PlacedError(ErrorKind::structure, target_->node.origin(), target_->node.path().text(),
-                          {.expected = "an Array, for the loss", .got = result.kind()});
+Arrays Feed::outputs(const Ref<Layer>& model, const Array& x, const Array& y) const {
+  return outputs_of(model->call(arguments(x, y), keywords(x, y)));
 }
 
-Array Feed::predict(const Ref<Layer>& model, const Array& x, const Array& y) const {
-  if (inputs_.empty()) return model(x);
-  return model->call(arguments(x, y), keywords(x, y)).as<Array>();
+Arrays outputs_of(const CallValue& result) {
+  const auto* list = std::get_if<CallValue::List>(&result.value);
+  Arrays outputs;
+  for (const CallValue& item : list ? *list : CallValue::List{result}) {
+    const auto* array = std::get_if<Array>(&item.value);
+    if (!array)
+      fail(ErrorKind::structure, {.expected = "a model that gives an Array, or a tuple of Arrays",
+                                  .got = list ? fmt::format("a tuple with {} in it", item.kind()) : item.kind()});
+    outputs.push_back(*array);
+  }
+  return outputs;
+}
+
+std::string types_text(std::span<const Array> outputs) {
+  std::vector<std::string> types;
+  for (const Array& a : outputs) types.push_back(a.type().to_string());
+  return types.size() == 1 ? types[0] : fmt::format("({})", fmt::join(types, ", "));
 }
 
 }  // namespace nnx

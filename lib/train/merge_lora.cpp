@@ -56,9 +56,9 @@ bool builds(Setup& setup, const Ref<Layer>& model) {
   return graphdef(layers().build(setup.config.model, setup.diagnostics, rngs)) == graphdef(model);
 }
 
-Array output(const Ref<Layer>& model, const Array& x) {
+Arrays outputs(const Setup& setup, const Ref<Layer>& model, const BatchArrays& batch) {
   const EvalMode mode(model);
-  return model(x);
+  return setup.feed.outputs(model, batch.x, batch.y);
 }
 
 void thaw(const Ref<Layer>& model) {
@@ -103,10 +103,11 @@ MergeReport merge_lora_run(const MergeRequest& request) {
   report.rows = std::min(probe_rows, data.rows);
   Loader loader(data, evaluation_options(report.rows), 0);
   const BatchArrays batch = arrays_of(loader.next(), loader.data());
-  const Array adapted = output(run.model, batch.x);
-  const Array plain = output(merged, batch.x);
+  const Arrays adapted = outputs(setup, run.model, batch);
+  const Arrays plain = outputs(setup, merged, batch);
   report.difference = largest_difference(adapted, plain);
-  report.largest = adapted.size() == 0 ? 0 : max(abs(cast(adapted, DType::f64))).item<double>();
+  for (const Array& a : adapted)
+    if (a.size() > 0) report.largest = std::max(report.largest, max(abs(cast(a, DType::f64))).item<double>());
   write(request, setup, run.checkpoint, run.environment, merged);
   return report;
 }

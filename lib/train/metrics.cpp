@@ -24,17 +24,38 @@ template <class T> std::string number(T value) { return std::isfinite(value) ? f
 
 }  // namespace
 
-Metrics means(const MetricSums& sums, bool classification) {
-  const auto count = static_cast<double>(sums.count);
-  Metrics m{.loss = sums.loss / count};
-  if (classification) m.accuracy = sums.correct / count;
+std::optional<double> Metrics::find(std::string_view name) const {
+  for (const auto& [held, value] : values)
+    if (held == name) return value;
+  return std::nullopt;
+}
+
+Metrics means(const MetricSums& sums, const std::vector<std::string>& names) {
+  Metrics m;
+  for (size_t i = 0; i < names.size(); ++i) m.values.emplace_back(names[i], sums.values.at(i) / static_cast<double>(sums.count));
   return m;
 }
 
+bool is_maximized(std::string_view metric) { return metric.ends_with("accuracy"); }
+
+std::string to_text(const Metrics& metrics) {
+  std::string text;
+  for (const auto& [name, value] : metrics.values) {
+    text += (text.empty() ? "" : "  ") + name + " ";
+    text += is_maximized(name) ? fmt::format("{:.4f}", value) : fmt::format("{:#.4g}", value);
+  }
+  return text;
+}
+
+std::string to_json_members(const Metrics& metrics) {
+  std::string text;
+  for (const auto& [name, value] : metrics.values) text += fmt::format(R"({}"{}":{})", text.empty() ? "" : ",", name, number(value));
+  return text;
+}
+
 std::string to_json_line(const MetricRecord& record) {
-  std::string line = fmt::format(R"({{"step":{},"epoch":{},"split":"{}","loss":{})", record.step, record.epoch,
-                                 record.split, number(record.metrics.loss));
-  if (record.metrics.accuracy) line += fmt::format(R"(,"accuracy":{})", number(*record.metrics.accuracy));
+  std::string line = fmt::format(R"({{"step":{},"epoch":{},"split":"{}",{})", record.step, record.epoch, record.split,
+                                 to_json_members(record.metrics));
   if (record.learning_rate) line += fmt::format(R"(,"lr":{})", number(*record.learning_rate));
   return line + "}\n";
 }

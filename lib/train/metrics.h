@@ -1,7 +1,7 @@
 // Sums over examples, the records they become, and the file of records that a resumed run continues byte for byte.
 //
 //   MetricSums sums;  sums.add(result);
-//   file.append({.step = 22, .epoch = 1, .split = "train", .metrics = means(sums, true), .learning_rate = 0.001f});
+//   file.append({.step = 22, .epoch = 1, .split = "train", .metrics = means(sums, names), .learning_rate = 0.001f});
 //   -> {"step":22,"epoch":1,"split":"train","loss":0.4,"accuracy":0.88,"lr":0.001}
 //
 // Records hold no times: the same run writes the same bytes. Numbers are the shortest that read back to the same value.
@@ -17,18 +17,18 @@
 
 namespace nnx {
 
-struct MetricSums {
-  double loss = 0, correct = 0;
-  int64_t count = 0;
-  void add(const BatchResult& r) { loss += r.loss, correct += r.correct, count += r.count; }
-};
-
-// Means over examples.
+// Means over examples, by name in the order of the Objective, the loss first.
 struct Metrics {
-  double loss = 0;
-  std::optional<double> accuracy = {};  // of classification
+  std::vector<std::pair<std::string, double>> values = {};
+  double loss() const { return values.at(0).second; }  // what training makes small
+  std::optional<double> accuracy() const { return find("accuracy"); }
+  std::optional<double> find(std::string_view name) const;
 };
-Metrics means(const MetricSums& sums, bool classification);
+Metrics means(const MetricSums& sums, const std::vector<std::string>& names);
+// Whether more of it is better: accuracies.
+bool is_maximized(std::string_view metric);
+std::string to_text(const Metrics& metrics);          // "loss 0.06302  accuracy 0.9826"
+std::string to_json_members(const Metrics& metrics);  // "loss":0.063,"accuracy":0.9826; null for what is not finite
 
 struct MetricRecord {
   int64_t step = 0;

@@ -37,26 +37,31 @@ void report(const FailedCall& failed, ModuleBase& model, const Definitions& defi
   }
 }
 
-void check_loss(const Array& prediction, const Array& target, const Loss& loss, const ModelCheck& check,
+void check_term(const ObjectiveTerm& term, const Arrays& outputs, const Array& x, const Array& y, const ModelCheck& check,
                 Diagnostics& diagnostics) {
   try {
-    loss.per_example(prediction, target);
-  } catch (const Error& error) {
-    if (error.kind() != ErrorKind::shape) throw;
-    diagnostics.report(check.loss_node, {.message = fmt::format(
-                                             "does not fit the model's output {} and the targets {}: {}",
-                                             prediction.type().to_string(), target.type().to_string(), error.what())});
-    return;
-  }
-  if (loss.targets == TargetKind::labels && prediction.rank() > 0 && prediction.dim(-1) < check.classes)
+    term.judge(outputs, x, y);
+  } catch (const lang::PlacedError& error) { return report(error, diagnostics); }
+  const Array& prediction = term.prediction(outputs);
+  const bool labels = term.loss().targets == TargetKind::labels && term.compares_with() == "y";
+  if (labels && prediction.dim(-1) < check.classes)
     diagnostics.report(check.model_node,
                        {.expected = fmt::format("at least {} outputs, one for each class of the data", check.classes),
                         .got = std::to_string(prediction.dim(-1))});
 }
 
+void check_result(const CallValue& result, const Objective& objective, const Array& x, const Array& y, const ModelCheck& check,
+                  Diagnostics& diagnostics) {
+  Arrays outputs;
+  try {
+    outputs = outputs_of(result);
+  } catch (const Error& error) { return diagnostics.report(check.model_node, error.parts()); }
+  for (const Ref<ObjectiveTerm>& term : objective.terms()) check_term(*term, outputs, x, y, check, diagnostics);
+}
+
 }  // namespace
 
-void check_model(const Ref<Layer>& model, const Loss& loss, const Definitions& definitions, const ModelCheck& check,
+void check_model(const Ref<Layer>& model, const Objective& objective, const Definitions& definitions, const ModelCheck& check,
                  Diagnostics& diagnostics) {
   const EvalMode mode(model);
   // The model is an argument, so that a layer may set its Variables; they keep their values.
@@ -65,10 +70,7 @@ void check_model(const Ref<Layer>& model, const Loss& loss, const Definitions& d
     try {
       const CallKeywords keywords = check.feed.keywords(x, y);
       const CallValue result = watched_call(*m, check.feed.arguments(x, y), keywords, failed);
-      if (const auto* prediction = std::get_if<Array>(&result.value))
-        check_loss(*prediction, check.feed.target(x, y), loss, check, diagnostics);
-      else
-        diagnostics.report(check.model_node, {.expected = "a model that gives one Array, for the loss", .got = result.kind()});
+      check_result(result, objective, x, y, check, diagnostics);
     } catch (const lang::PlacedError& error) {
       if (failed) report(*failed, *m, definitions, check.model_node, diagnostics);  // knows the layer
       else report(error, diagnostics);

@@ -10,12 +10,14 @@ namespace nnx {
 namespace {
 
 // What runs of a population may have of their own. The parts that are built from the config are compared as objects.
-constexpr std::array<std::string_view, 8> own_keys{"seed", "output_dir", "data.prefetch", "model", "modules", "optimizer", "init_from", "surgery"};
+constexpr std::array<std::string_view, 9> own_keys{"seed", "output_dir", "data.prefetch", "model", "modules",
+                                                   "loss", "optimizer",  "init_from",     "surgery"};
 
 // Where two runs differ in more than numbers; "" when they do not.
 std::string difference(const Setup& a, const Setup& b) {
   if (std::string key = differing_key(a.resolved, b.resolved, own_keys); !key.empty()) return key;
-  const auto built = structural_difference(roots_of(a.model, a.optimizer), roots_of(b.model, b.optimizer));
+  const auto roots = [](const Setup& s) { return roots_of(s.model, s.optimizer, s.objective); };
+  const auto built = structural_difference(roots(a), roots(b));
   return built ? to_string(*built) : "";
 }
 

@@ -58,12 +58,13 @@ void PopulationEngine::stack() {
   workspaces_.clear();
   measures_.clear();
   std::vector<Roots> objects;
-  for (const Setup* s : setups_) objects.push_back(roots_of(s->model, s->optimizer));
+  for (const Setup* s : setups_) objects.push_back(roots_of(s->model, s->optimizer, s->objective));
   lanes_.emplace(objects);
   const Setup& first = *setups_[0];
   const BatchTypes types(batches_.readers[0]);
-  train_ = lane_function(*lanes_, train_function(first.loss, first.feed),
-                         std::tuple(first.model, first.optimizer, placeholder(types.x), placeholder(types.y)), {true, true});
+  train_ = lane_function(*lanes_, train_function(first.feed),
+                         std::tuple(first.model, first.optimizer, first.objective, placeholder(types.x), placeholder(types.y)),
+                         {true, true});
   lanes_->share(train_->changed_cells());
   for (const auto& [from, to] : cut(setups_.size(), static_cast<size_t>(threads_))) blocks_.emplace_back(*lanes_, from, to - from);
   compile(*train_, workspaces_);
@@ -114,13 +115,12 @@ void PopulationEngine::step_block(LaneBlock& block, Workspace& workspace) {
   batches_.read(cursor_, block, workspace);
   const std::array<BufferRef*, 2> arrays{&workspace.x, &workspace.y};
   plan.run(block, arrays);
-  const int64_t count = batches_.readers[0].batch_size();   // as steps.h counts
+  const Objective& objective = *setups_[0]->objective;
+  const size_t metrics = objective.metric_names().size();
   for (size_t i = 0; i < block.size(); ++i) {
+    const auto result = [&](size_t k) { return plan.result(k)->as<float>()[i]; };
     StepOutcome& outcome = outcomes_[runs_[block.first() + i]];
-    outcome.result = {.loss = double{plan.result(0)->as<float>()[i]} * static_cast<double>(count),
-                      .correct = double{plan.result(1)->as<float>()[i]},
-                      .count = count,
-                      .learning_rate = plan.result(2)->as<float>()[i]};
+    outcome.result = {.sums = sums_of_step(objective, batches_.readers[0].batch_size(), result), .learning_rate = result(metrics)};
     if (const std::string* guard = plan.failed_guard(i)) outcome.not_finite = *guard;
   }
 }
@@ -141,8 +141,9 @@ PopulationEngine::Measure& PopulationEngine::measure_of(HeldOut rows) {
   for (size_t i = 0; i < (shared ? 1 : setups_.size()); ++i) measure.batches.readers.emplace_back(data_of(*setups_[i]), options, 0);
   const BatchTypes types(measure.batches.readers[0]);
   const EvalMode mode(first.model);
-  measure.function = lane_function(*lanes_, eval_function(first.loss, first.feed),
-                                   std::tuple(first.model, placeholder(types.x), placeholder(types.y), placeholder(types.weight)),
+  measure.function = lane_function(*lanes_, eval_function(first.feed),
+                                   std::tuple(first.model, first.objective, placeholder(types.x), placeholder(types.y),
+                                              placeholder(types.weight)),
                                    {!shared, !shared, false});
   compile(*measure.function, measure.workspaces);
   return measure;
@@ -155,7 +156,7 @@ std::vector<Metrics> PopulationEngine::evaluate(HeldOut rows) {
     measure_block(measure, block, measure.workspaces[thread], std::span(sums).subspan(block.first(), block.size()));
   });
   std::vector<Metrics> metrics(outcomes_.size());
-  for (size_t lane = 0; lane < sums.size(); ++lane) metrics[runs_[lane]] = means(sums[lane], setups_[0]->loss.classification);
+  for (size_t lane = 0; lane < sums.size(); ++lane) metrics[runs_[lane]] = means(sums[lane], setups_[0]->objective->metric_names());
   return metrics;
 }
 
@@ -169,8 +170,11 @@ void PopulationEngine::measure_block(Measure& measure, LaneBlock& block, Workspa
     for (int64_t row = 0; row < reader.batch_size(); ++row) workspace.weight->as<float>()[row] = row < count ? 1.0f : 0.0f;
     const std::array<BufferRef*, 3> arrays{&workspace.x, &workspace.y, &workspace.weight};
     plan.run(block, arrays);
-    for (size_t i = 0; i < block.size(); ++i)
-      sums[i].add({.loss = double{plan.result(0)->as<float>()[i]}, .correct = double{plan.result(1)->as<float>()[i]}, .count = count});
+    for (size_t i = 0; i < block.size(); ++i) {
+      MetricSums batch{.values = std::vector<double>(setups_[0]->objective->metric_names().size()), .count = count};
+      for (size_t k = 0; k < batch.values.size(); ++k) batch.values[k] = double{plan.result(k)->as<float>()[i]};
+      sums[i].add(batch);
+    }
   }
 }
 

@@ -10,19 +10,26 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json of_sums(const MetricSums& s) { return {{"loss", s.loss}, {"correct", s.correct}, {"count", s.count}}; }
-MetricSums sums_of(const Json& j) { return {.loss = j.at("loss"), .correct = j.at("correct"), .count = j.at("count")}; }
+// What is not finite is written as null.
+double number_of(const Json& j) { return j.is_null() ? std::numeric_limits<double>::quiet_NaN() : j.get<double>(); }
+
+Json of_sums(const MetricSums& s) { return {{"values", s.values}, {"count", s.count}}; }
+MetricSums sums_of(const Json& j) {
+  MetricSums s{.values = {}, .count = j.at("count")};
+  for (const Json& value : j.at("values")) s.values.push_back(number_of(value));
+  return s;
+}
 
 Json of_metrics(const std::optional<Metrics>& m) {
   if (!m) return nullptr;
-  return {{"loss", m->loss}, {"accuracy", m->accuracy ? Json(*m->accuracy) : Json()}};
+  Json json = Json::object();
+  for (const auto& [name, value] : m->values) json[name] = value;
+  return json;
 }
-// What is not finite was written as null.
 std::optional<Metrics> metrics_of(const Json& j) {
   if (j.is_null()) return std::nullopt;
   Metrics m;
-  m.loss = j.at("loss").is_null() ? std::numeric_limits<double>::quiet_NaN() : j.at("loss").get<double>();
-  if (!j.at("accuracy").is_null()) m.accuracy = j.at("accuracy").get<double>();
+  for (const auto& [name, value] : j.items()) m.values.emplace_back(name, number_of(value));
   return m;
 }
 

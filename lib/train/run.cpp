@@ -145,16 +145,16 @@ void TrainingRun::took(const StepOutcome& outcome, Cursor at, Cursor next) {
   ++p_.step;
   p_.cursor = next;
   p_.learning_rate = result.learning_rate;
-  p_.since_record.add(result);
-  p_.this_epoch.add(result);
+  p_.since_record.add(result.sums);
+  p_.this_epoch.add(result.sums);
   epoch_ = at.epoch + 1;
   if (options_.observer)
     options_.observer->step({.step = p_.step,
                              .total = setup_.total_steps,
                              .epoch = epoch_,
                              .epochs = loop().epochs.value_or(0),
-                             .rows = result.count,
-                             .loss = result.loss / static_cast<double>(result.count)});
+                             .rows = result.sums.count,
+                             .loss = result.loss()});
 }
 
 // Whether something that happens every so many steps, or each epoch, happens after this one.
@@ -164,11 +164,11 @@ bool TrainingRun::due(const std::optional<int64_t>& every) const {
 
 void TrainingRun::after_step(const Evaluate& evaluate) {
   const bool epoch_ends = p_.cursor.batch == 0;
-  if (epoch_ends) p_.train = means(p_.this_epoch, setup_.loss.classification);
+  if (epoch_ends) p_.train = means(p_.this_epoch, setup_.objective->metric_names());
   if (due(loop().log_every)) record_training(epoch_);
   const bool best = setup_.data.validation && due(loop().eval_every) && validate(epoch_, evaluate);
   if (p_.stopped_early) {
-    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.loss.classification);
+    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.objective->metric_names());
     record_training(epoch_);
   }
   if (epoch_ends) p_.this_epoch = {};
@@ -198,9 +198,8 @@ bool TrainingRun::validate(int64_t epoch, const Evaluate& evaluate) {
   p_.validation = metrics;
   record("validation", metrics, epoch, false);
   const EarlyStopConfig rule = loop().early_stop.value_or(EarlyStopConfig{});
-  const bool by_loss = rule.metric == StopMetric::loss || !metrics.accuracy;
-  const double value = by_loss ? metrics.loss : *metrics.accuracy;
-  const double gain = !p_.best ? 0 : by_loss ? p_.best->value - value : value - p_.best->value;
+  const double value = metrics.find(rule.metric).value();   // checked when the config was read
+  const double gain = !p_.best ? 0 : is_maximized(rule.metric) ? value - p_.best->value : p_.best->value - value;
   if (!p_.best || gain > rule.min_delta) {
     p_.best = BestResult{.step = p_.step, .value = value};
     p_.without_improvement = 0;
@@ -213,7 +212,7 @@ bool TrainingRun::validate(int64_t epoch, const Evaluate& evaluate) {
 
 void TrainingRun::record_training(int64_t epoch) {
   if (p_.since_record.count == 0) return;
-  record("train", means(p_.since_record, setup_.loss.classification), epoch, true);
+  record("train", means(p_.since_record, setup_.objective->metric_names()), epoch, true);
   p_.since_record = {};
 }
 
@@ -281,7 +280,7 @@ void TrainingRun::finish(const Evaluate& evaluate) {
   // What is recorded only because the run ends here stands behind the last checkpoint: when the run is made longer and
   // resumed it is cut off again, as if the end had never been.
   if (!stopped_early) {
-    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.loss.classification);
+    if (p_.this_epoch.count > 0) p_.train = means(p_.this_epoch, setup_.objective->metric_names());
     record_training(epoch);
     if (setup_.data.validation && !due(loop().eval_every) && validate(epoch, evaluate)) store_->mark_best(p_.step);
   }

@@ -139,6 +139,16 @@ void check_together(const TrainConfig& config, const ConfigNode& root, Diagnosti
                        {.message = "needs data.validation, which is not given", .hint = "e.g. data.validation=0.1"});
 }
 
+void check_early_stop(const TrainConfig& config, const Objective& objective, const ConfigNode& root, Diagnostics& diagnostics) {
+  const std::vector<std::string>& known = objective.metric_names();
+  if (!config.train.early_stop || std::ranges::find(known, config.train.early_stop->metric) != known.end()) return;
+  const std::string& metric = config.train.early_stop->metric;
+  const std::string near = nearest(metric, known);
+  diagnostics.report(*root.find_path("train.early_stop.metric"),
+                     {.expected = fmt::format("one of {}", fmt::join(known, ", ")), .got = in_quotes(metric),
+                      .hint = near.empty() ? "" : fmt::format("did you mean '{}'?", near)});
+}
+
 std::string output_dir_of(const TrainConfig& config, const TrainSource& source) {
   if (config.output_dir) return *config.output_dir;
   std::string name = fs::path(source.files.at(0)).stem().string();
@@ -173,11 +183,15 @@ void build_model(Setup& setup) {
   const TrainConfig& config = setup.config;
   Diagnostics& diagnostics = setup.diagnostics;
   Rngs rngs(static_cast<uint64_t>(config.seed));
-  setup.feed = Feed(config.data.inputs, config.data.target, diagnostics);
+  setup.feed = Feed(config.data.inputs, diagnostics);
   setup.definitions = Definitions(config.modules, diagnostics);
   const LayerScope scope(setup.definitions.layers());
   diagnostics.attempt([&] { setup.model = layers().build(config.model, diagnostics, rngs); });
-  diagnostics.attempt([&] { setup.loss = losses().build(config.loss, diagnostics); });
+  diagnostics.attempt([&] {
+    const LossTerms terms = losses().build(config.loss, diagnostics);
+    setup.objective = make<Objective>(terms, config.loss, config.data.target, diagnostics);
+    check_early_stop(config, *setup.objective, setup.root, diagnostics);
+  });
   check_surgery(config.surgery, diagnostics);
   if (diagnostics.ok()) diagnostics.attempt([&] { prepare_from_base(setup, rngs); });
   if (diagnostics.ok()) setup.partitions = read_partitions(config, setup.model, diagnostics);
@@ -191,29 +205,31 @@ void complete_plan(Setup& setup) {
   const int64_t rows = std::min<int64_t>(64, setup.data.train.rows);
   Loader loader(setup.data.train, evaluation_options(rows), 0);
   const BatchArrays batch = arrays_of(loader.next(), loader.data());
-  const auto output = [&](const Ref<Layer>& model) {
+  const auto outputs = [&](const Ref<Layer>& model) {
     const EvalMode mode(model);
-    return setup.feed.predict(model, batch.x, batch.y);
+    return setup.feed.outputs(model, batch.x, batch.y);
   };
-  const Array was = output(setup.before);
-  const Array is = output(setup.model);
+  const Arrays was = outputs(setup.before);
+  const Arrays is = outputs(setup.model);
   plan.probe = fmt::format("{} rows", rows);
-  plan.outputs_before = was.type().to_string();
-  plan.outputs_after = is.type().to_string();
-  if (was.type() == is.type()) plan.difference = largest_difference(was, is);
+  plan.outputs_before = types_text(was);
+  plan.outputs_after = types_text(is);
+  if (plan.outputs_before == plan.outputs_after) plan.difference = largest_difference(was, is);
   setup.before = {};
 }
 
 void check_targets(Setup& setup) {
-  if (setup.feed.has_target()) return;  // its type shows when the batch is checked
   const bool labels = setup.data.train.schema.has_labels();
-  if (labels == (setup.loss.targets == TargetKind::labels)) return;
-  setup.diagnostics.report(
-      setup.config.loss,
-      {.message =
-           fmt::format("{} needs {}, and the data has {}", setup.loss.name,
-                       labels ? "numbers as targets" : "class labels", labels ? "class labels" : "numbers as targets"),
-       .hint = labels ? "name the columns in data.train.targets" : "name the column in data.train.label"});
+  for (const Ref<ObjectiveTerm>& term : setup.objective->terms()) {
+    if (term->compares_with() != "y") continue;  // its type shows when the batch is checked
+    if (labels == (term->loss().targets == TargetKind::labels)) continue;
+    setup.diagnostics.report(
+        term->node(),
+        {.message = fmt::format("{} needs {}, and the data has {}", term->loss().name,
+                                labels ? "numbers as targets" : "class labels", labels ? "class labels" : "numbers as targets"),
+         .hint = labels ? "name the columns in data.train.targets, or say what it compares with (target: x)"
+                        : "name the column in data.train.label"});
+  }
 }
 
 void check_batch(Setup& setup) {
@@ -223,14 +239,13 @@ void check_batch(Setup& setup) {
   features.insert(features.end(), train.schema.feature_shape.begin(), train.schema.feature_shape.end());
   const Type targets =
       train.schema.has_labels() ? Type{DType::i32, {batch}} : Type{DType::f32, {batch, train.schema.target_width()}};
-  check_model(setup.model, setup.loss,
+  check_model(setup.model, *setup.objective,
               setup.definitions,
               {.feed = setup.feed,
                .features = {DType::f32, Shape(std::span<const int64_t>(features))},
                .targets = targets,
                .classes = train.schema.classes,
-               .model_node = setup.config.model,
-               .loss_node = setup.config.loss},
+               .model_node = setup.config.model},
               setup.diagnostics);
 }
 

@@ -16,10 +16,10 @@
 #include "config/compose.h"
 #include "data/data_cache.h"
 #include "lang/definitions.h"
-#include "nn/losses.h"
 #include "optim/optim.h"
 #include "surgery/surgery.h"
 #include "train/feed.h"
+#include "train/objective.h"
 #include "train/train_config.h"
 
 namespace nnx {
@@ -48,7 +48,7 @@ struct Setup {
   Definitions definitions;  // the Module types of this config; open a LayerScope on its layers to build more of them
   Ref<Layer> model;
   Feed feed;
-  Loss loss;
+  Ref<Objective> objective;
   Ref<Optimizer> optimizer;
   std::string base = {}, base_hash = {};   // the run that init_from names, with its step, and what it held
   std::optional<SurgeryPlan> plan = {};    // of a run with init_from or surgery

@@ -12,8 +12,8 @@ Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); 
 
 Json json_of(const std::optional<Metrics>& metrics) {
   if (!metrics) return nullptr;
-  Json json{{"loss", number(metrics->loss)}};
-  if (metrics->accuracy) json["accuracy"] = *metrics->accuracy;
+  Json json = Json::object();
+  for (const auto& [name, value] : metrics->values) json[name] = number(value);
   return json;
 }
 

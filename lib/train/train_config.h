@@ -36,24 +36,21 @@ struct DataConfig {
       Field{.help = "where relative paths start; null: the working directory, else the folder of the config file"});
     f("inputs", self.inputs,
       Field{.help = "what of a batch each input of the model gets, as expressions of x (features) and y, e.g. x[:, :32]"});
-    f("target", self.target, Field{.help = "what the loss compares with, e.g. x for an autoencoder; default: y"});
+    f("target", self.target, Field{.help = "what a loss compares with that says nothing else, e.g. x for an autoencoder; default: y"});
     f("normalize", self.normalize, Field{.help = "how features are scaled; kept with the run"});
     LoaderOptions::fields(self.loader, f);
   }
 };
 
-enum class StopMetric { loss, accuracy };
-inline std::vector<std::string_view> enum_names(StopMetric) { return {"loss", "accuracy"}; }
-
 inline std::vector<std::string_view> enum_names(Precision) { return {"32-true", "bf16-mixed"}; }
 
 struct EarlyStopConfig {
-  StopMetric metric = StopMetric::loss;
+  std::string metric = "loss";
   int64_t patience = 5;
   double min_delta = 0;
 
   static void fields(auto& self, auto&& f) {
-    f("metric", self.metric, Field{.help = "what of the validation set has to improve"});
+    f("metric", self.metric, Field{.help = "what of the validation set has to improve: loss, accuracy, or one of a term as digit_loss"});
     f("patience", self.patience, Field{.help = "validations without an improvement before training stops"}.at_least(1));
     f("min_delta", self.min_delta, Field{.help = "smaller changes are no improvement"}.at_least(0));
   }

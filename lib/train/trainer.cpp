@@ -14,7 +14,7 @@ class SingleEngine final : public Engine {
   explicit SingleEngine(Setup& setup)
       : setup_(setup),
         loader_(setup.data.train, setup.config.data.loader, static_cast<uint64_t>(setup.config.seed)),
-        step_(setup.model, setup.optimizer, setup.loss, setup.feed, setup.config.train.precision) {}
+        step_(setup.model, setup.optimizer, setup.objective, setup.feed, setup.config.train.precision) {}
 
   void begin(Cursor at) override { loader_.set_cursor(at); }
   Cursor cursor() const override { return loader_.cursor(); }
@@ -34,7 +34,7 @@ class SingleEngine final : public Engine {
   std::vector<Metrics> evaluate(HeldOut rows) override {
     std::optional<Evaluation>& evaluation = rows == HeldOut::validation ? validation_ : test_;
     const Dataset& data = rows == HeldOut::validation ? *setup_.data.validation : *setup_.data.test;
-    if (!evaluation) evaluation.emplace(setup_.model, setup_.loss, data, setup_.config.data.loader.batch_size, setup_.feed, setup_.config.train.precision);
+    if (!evaluation) evaluation.emplace(setup_.model, setup_.objective, data, setup_.config.data.loader.batch_size, setup_.feed, setup_.config.train.precision);
     return {(*evaluation)()};
   }
 

@@ -1,7 +1,7 @@
 // The training loop: from a config to a run directory, and on from where it stopped.
 //
 //   const Summary s = run_training({.files = {"configs/mlp.yaml"}}, {.resume = "auto"});
-//   s.test->accuracy
+//   s.test->accuracy()
 //
 // - The same config gives the same bytes in checkpoints and metrics.jsonl, whether the run was stopped in between or
 // not.

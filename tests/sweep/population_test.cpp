@@ -59,7 +59,7 @@ TEST_CASE("the trials of a population are ordinary trials") {
   // is 0 but for rounding, and adam makes whole steps of it, which the running mean follows late.)
   const Summary alone = run_training({.files = {sweep.config_of(5).string()}, .arguments = {std::string("output_dir=") + (folder / "alone")}});
   const auto summary = nlohmann::json::parse(read_file(sweep.run_of(5) / "summary.json"));
-  CHECK(summary["train"]["loss"].get<double>() == doctest::Approx(alone.train->loss).epsilon(1e-5));
+  CHECK(summary["train"]["loss"].get<double>() == doctest::Approx(alone.train->loss()).epsilon(1e-5));
 }
 
 TEST_CASE("a population that was stopped goes on, and each trial is there once") {

@@ -13,20 +13,21 @@ TEST_CASE("a record is one line of JSON with the shortest numbers, and no time")
   CHECK(to_json_line({.step = 22,
                       .epoch = 1,
                       .split = "train",
-                      .metrics = {.loss = 0.1, .accuracy = 0.875},
+                      .metrics = {{{"loss", 0.1}, {"accuracy", 0.875}}},
                       .learning_rate = 0.001f}) ==
         "{\"step\":22,\"epoch\":1,\"split\":\"train\",\"loss\":0.1,\"accuracy\":0.875,\"lr\":0.001}\n");
-  CHECK(to_json_line({.step = 1, .epoch = 1, .split = "test", .metrics = {.loss = std::nan("")}}) ==
+  CHECK(to_json_line({.step = 1, .epoch = 1, .split = "test", .metrics = {{{"loss", std::nan("")}}}}) ==
         "{\"step\":1,\"epoch\":1,\"split\":\"test\",\"loss\":null}\n");
 }
 
 TEST_CASE("means are over examples, not over batches") {
   MetricSums sums;
-  sums.add({.loss = 8, .correct = 4, .count = 4});
-  sums.add({.loss = 1, .correct = 0, .count = 1});
-  CHECK(means(sums, true).loss == 1.8);
-  CHECK(means(sums, true).accuracy == 0.8);
-  CHECK_FALSE(means(sums, false).accuracy.has_value());
+  sums.add({.values = {8, 4}, .count = 4});
+  sums.add({.values = {1, 0}, .count = 1});
+  CHECK(means(sums, {"loss", "accuracy"}).loss() == 1.8);
+  CHECK(means(sums, {"loss", "accuracy"}).accuracy() == 0.8);
+  CHECK_FALSE(means(sums, {"loss", "pixels_loss"}).accuracy().has_value());
+  CHECK(means(sums, {"loss", "pixels_loss"}).find("pixels_loss") == 0.8);
 }
 
 TEST_CASE("a file of lines goes on where it is told to") {

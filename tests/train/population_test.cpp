@@ -93,14 +93,14 @@ TEST_CASE("each run of a population has the losses that it has alone") {
     CHECK(got.status == "completed");
     CHECK(got.steps == summary.steps);
     CHECK(got.epochs == summary.epochs);
-    CHECK(std::abs(*got.test->accuracy - *summary.test->accuracy) < 0.02);
+    CHECK(std::abs(*got.test->accuracy() - *summary.test->accuracy()) < 0.02);
     CHECK(apart(folder / member, folder / alone, 5) < 1e-5);
     CHECK(apart(folder / member, folder / alone, 50) < 1e-3);
     CHECK(records(folder / member, "validation").size() == records(folder / alone, "validation").size());
     // It is evaluated like any other run.
     const EvalReport report = evaluate_run({.run = folder / member});
     CHECK(report.step == 60);
-    CHECK(report.metrics.accuracy == got.test->accuracy);
+    CHECK(report.metrics.accuracy() == got.test->accuracy());
   }
 }
 

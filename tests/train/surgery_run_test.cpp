@@ -100,7 +100,7 @@ TEST_CASE("lora.yaml: only adapters change, they alone are saved, and merging th
   CHECK(merged.difference < 1e-5 * std::max(1.0, merged.largest));   // each logit is a sum of 512 products in f32
   CHECK(merged.rows == 256);
   const EvalReport plain = evaluate_run({.run = folder / "merged", .split = "test"}), adapted = evaluate_run({.run = folder / "lora", .split = "test"});
-  CHECK(plain.metrics.loss == doctest::Approx(adapted.metrics.loss).epsilon(1e-5));
+  CHECK(plain.metrics.loss() == doctest::Approx(adapted.metrics.loss()).epsilon(1e-5));
   CHECK(state(read_run_model(folder / "merged").model, of<LoRAParam>).empty());
   CHECK(read_file(folder / "merged/config.yaml").find("merge_lora") == std::string::npos);
   CHECK(caught([&] { merge_lora_run({.run = folder / "lora", .output = folder / "base"}); }).code == 73);
@@ -220,7 +220,7 @@ TEST_CASE("new_head.yaml: five classes on the layers of ten; what was left out i
   for (const auto& [path, leaf] : state(setup.model, of<Param> && !below("linear2"))) CHECK(bytes_of(leaf) == bytes_of(state(base.model).at(path)));
   const Summary summary = run_training(adapted_run(folder, "five", "new_head", more));
   CHECK(summary.status == "completed");
-  CHECK(*summary.validation->accuracy > 0.9);
+  CHECK(*summary.validation->accuracy() > 0.9);
   CHECK(read_file(folder / "five/log.txt").find("left out: linear2.bias f32[10]; new: f32[5]") != std::string::npos);
 }
 

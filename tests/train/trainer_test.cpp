@@ -58,7 +58,7 @@ TEST_CASE("stopped after any of the steps 1 to 60 and resumed, a run leaves the 
     REQUIRE(stopped.steps == step);
     const Summary resumed = run_training(small_run(folder, run), resume("auto"));
     REQUIRE(resumed.status == "completed");
-    REQUIRE(resumed.test->loss == whole.test->loss);
+    REQUIRE(resumed.test->loss() == whole.test->loss());
     const auto got = numbers_of(folder / run, "step-00000060");
     REQUIRE(got.size() == expected.size());
     for (const auto& [name, bytes] : expected) {
@@ -117,13 +117,13 @@ TEST_CASE("in bf16-mixed a run leaves the same bytes, however it was stopped, an
   CHECK((numbers_of(folder / "stopped", "step-00000020") == expected));
 
   // The config that it leaves, and so eval, knows the precision.
-  CHECK(evaluate_run({.run = folder / "whole"}).metrics.loss == whole.test->loss);
+  CHECK(evaluate_run({.run = folder / "whole"}).metrics.loss() == whole.test->loss());
   CHECK(read_file(folder / "whole/config.yaml").find("precision: bf16-mixed") != std::string::npos);
   CHECK(read_file(folder / "whole/checkpoints/step-00000020/MANIFEST.json").find("bf16-mixed") != std::string::npos);
 
   const Summary full = run_training(source("full", "32-true"));
-  CHECK(full.test->loss != whole.test->loss);
-  CHECK(full.test->loss == doctest::Approx(whole.test->loss).epsilon(0.02));
+  CHECK(full.test->loss() != whole.test->loss());
+  CHECK(full.test->loss() == doctest::Approx(whole.test->loss()).epsilon(0.02));
 }
 
 TEST_CASE("the config that a run leaves gives the same run again") {
@@ -208,7 +208,7 @@ TEST_CASE("a step that is not finite names itself and its tensor, and changes no
 TEST_CASE("values that overflow stop the step before parameters, statistics, keys and moments are written") {
   const TemporaryFolder folder;
   Setup setup = prepare(small_run(folder, "run"));
-  const TrainStep step(setup.model, setup.optimizer, setup.loss);
+  const TrainStep step(setup.model, setup.optimizer, setup.objective);
   Loader loader(setup.data.train, setup.config.data.loader, 3);
   BatchArrays batch = arrays_of(loader.next(), loader.data());
   step(batch.x, batch.y);
@@ -227,7 +227,7 @@ TEST_CASE("values that overflow stop the step before parameters, statistics, key
   CHECK(error.code == 70);
   CHECK(error.text == "loss: expected finite values, got a NaN or infinity");
   CHECK((bytes() == before));
-  CHECK(step(batch.x, batch.y).loss > 0);
+  CHECK(step(batch.x, batch.y).loss() > 0);
   CHECK_FALSE((bytes() == before));
 }
 
@@ -275,11 +275,11 @@ TEST_CASE("eval gives what training reported, prepared with the run's own normal
   const EvalReport test = evaluate_run({.run = folder / "run", .split = "test"});
   CHECK(test.step == 60);
   CHECK(test.rows == 1442);
-  CHECK(test.metrics.loss == s.test->loss);
-  CHECK(evaluate_run({.run = folder / "run", .split = "validation"}).metrics.loss == s.validation->loss);
+  CHECK(test.metrics.loss() == s.test->loss());
+  CHECK(evaluate_run({.run = folder / "run", .split = "validation"}).metrics.loss() == s.validation->loss());
   // Another file of training rows does not change how test rows are scaled.
   const std::string other = std::string("data.train.path=") + nnx::test::source_dir() + "/data/digits-train.csv";
-  CHECK(evaluate_run({.run = folder / "run", .split = "test", .arguments = {other}}).metrics.loss == s.test->loss);
+  CHECK(evaluate_run({.run = folder / "run", .split = "test", .arguments = {other}}).metrics.loss() == s.test->loss());
   CHECK(caught([&] { evaluate_run({.run = folder / "run", .split = "tset"}); }).code == 78);
   CHECK(caught([&] { evaluate_run({.run = folder / "nothing"}); }).code == 66);
 }
