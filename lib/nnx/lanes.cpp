@@ -60,14 +60,23 @@ LaneBlock::LaneBlock(const Lanes& lanes, size_t first, size_t count) : lanes_(la
     }
     const size_t bytes = zero.cells[i]->value.type().bytes();
     cells_.push_back(Buffer::allocate(bytes * count));
-    for (size_t lane = 0; lane < count; ++lane)
-      std::memcpy(cells_[i]->as<char>() + lane * bytes, lanes.leaves(first + lane).cells[i]->value.buffer()->data(), bytes);
   }
+  for (size_t lane = 0; lane < count; ++lane) load(lane);
   for (size_t i = 0; i < zero.numbers.size(); ++i) {
     const size_t copies = lanes.stacks_number(i) ? count : 1;
     numbers_.push_back(Buffer::allocate(copies * sizeof(float)));
     for (size_t lane = 0; lane < copies; ++lane)
       numbers_[i]->as<float>()[lane] = static_cast<float>(lanes.leaves(first + lane).numbers[i]->value());
+  }
+}
+
+void LaneBlock::load(size_t i) {
+  const Leaves& leaves = lanes_.leaves(first_ + i);
+  for (size_t c = 0; c < cells_.size(); ++c) {
+    if (!lanes_.stacks_cell(c)) continue;
+    const Array& value = leaves.cells[c]->value;
+    const size_t bytes = value.type().bytes();
+    std::memcpy(cells_[c]->as<char>() + i * bytes, value.buffer()->data(), bytes);
   }
 }
 

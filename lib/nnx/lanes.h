@@ -58,8 +58,9 @@ class LaneBlock {
   BufferRef* cell(size_t i) { return &cells_[i]; }
   BufferRef* number(size_t i) { return &numbers_[i]; }
 
-  // Puts the values of lane `first() + i` into its objects; what is shared is there already.
+  // Puts the values of lane `first() + i` into its objects, or takes them from there; what is shared is there already.
   void store(size_t i) const;
+  void load(size_t i);
 
  private:
   const Lanes& lanes_;

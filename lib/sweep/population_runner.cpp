@@ -52,10 +52,11 @@ class Progress final : public TrainObserver {
   std::vector<double> values_;
 };
 
-// A trial that is ready to be trained.
+// A trial that is to be trained, or has been completed: it is still stacked with the others.
 struct Candidate {
   int64_t trial;
   std::unique_ptr<Setup> setup;
+  bool completed;
 };
 
 class PopulationRunner {
@@ -70,7 +71,10 @@ class PopulationRunner {
     const std::vector<Population> populations = populations_of(setups);
     for (size_t i = 0; i < populations.size() && status_.empty(); ++i) {
       const Population& p = populations[i];
-      say(fmt::format("population {} of {}: {} trials{}", i + 1, populations.size(), p.members.size(),
+      const size_t all = p.members.size();
+      const auto left = static_cast<size_t>(std::ranges::count_if(p.members, [&](size_t m) { return !candidates[m].completed; }));
+      if (left == 0) continue;
+      say(fmt::format("population {} of {}: {}{} trials{}", i + 1, populations.size(), left == all ? "" : fmt::format("{} of ", left), all,
                       p.differs.empty() ? "" : "; differs from the first in " + p.differs));
       train(p, candidates);
     }
@@ -85,11 +89,15 @@ class PopulationRunner {
   std::vector<Candidate> prepare_all() {
     std::vector<Candidate> candidates;
     DataCache cache;
+    const SweepOutcome outcome = outcome_of(sweep_, "");
+    if (outcome.finished == outcome.total) return candidates;
     for (const Trial& trial : sweep_.trials()) {
       const TrialResult result = sweep_.result(trial.number);
-      if (result.finished() || result.status == "running") continue;
+      const bool completed = result.status == "completed";
+      if ((result.finished() && !completed) || result.status == "running") continue;
       try {
-        candidates.push_back({trial.number, std::make_unique<Setup>(prepare({.files = {sweep_.config_of(trial.number).string()}}, &cache))});
+        auto setup = std::make_unique<Setup>(prepare({.files = {sweep_.config_of(trial.number).string()}}, &cache));
+        candidates.push_back({trial.number, std::move(setup), completed});
       } catch (const Error& error) {
         say(fmt::format("trial {}: {}", trial_name(trial.number), error.what()));
       }
@@ -107,15 +115,16 @@ class PopulationRunner {
 
   void train_some(std::span<const size_t> members, const std::vector<Candidate>& candidates) {
     std::vector<Setup*> setups;
-    std::vector<int64_t> trials;
+    std::vector<int64_t> trials;   // to be trained
     for (const size_t i : members) {
       setups.push_back(candidates[i].setup.get());
-      trials.push_back(candidates[i].trial);
+      if (!candidates[i].completed) trials.push_back(candidates[i].trial);
     }
+    if (trials.empty()) return;
     std::optional<Progress> progress(std::in_place, sweep_.spec(), options_);
     Rungs rungs(sweep_, trials);
     std::vector<std::unique_ptr<Judge>> judges;
-    std::vector<TrainOptions> options;
+    std::vector<std::optional<TrainOptions>> options;
     // One answer for all at a step, so that they are stopped at the same one.
     int64_t asked_at = -1;
     std::string answer;
@@ -124,18 +133,21 @@ class PopulationRunner {
       asked_at = step;
       return answer;
     };
-    for (const int64_t trial : trials) {
-      judges.push_back(std::make_unique<Judge>(sweep_.spec(), rungs, trial, &*progress));
-      options.push_back({.resume = "auto",
+    for (const size_t i : members) {
+      std::optional<TrainOptions>& own = options.emplace_back();
+      if (candidates[i].completed) continue;
+      judges.push_back(std::make_unique<Judge>(sweep_.spec(), rungs, candidates[i].trial, &*progress));
+      own = TrainOptions{.resume = "auto",
                          .argv = options_.argv,
                          .observer = judges.back().get(),
                          .checkpoint_pause = checkpoint_pause,
-                         .stop = judges.back()->stop(stop)});
+                         .stop = judges.back()->stop(stop)};
     }
     const std::vector<RunOutcome> outcomes = train_population(setups, options, threads_of(sweep_.spec()));
     progress.reset();
     record_study(sweep_, trials);
-    for (size_t i = 0; i < trials.size(); ++i) report(trials[i], outcomes[i]);
+    for (size_t i = 0; i < members.size(); ++i)
+      if (options[i]) report(candidates[members[i]].trial, outcomes[i]);
     if (options_.stop && !options_.stop().empty()) status_ = "interrupted";
   }
 

@@ -22,16 +22,17 @@ struct StepOutcome {
 class Engine {
  public:
   virtual ~Engine() = default;
-  // Takes the states that the Setups hold; the batch at `at` comes next. Called once.
-  virtual void begin(Cursor at) = 0;
+  virtual void go_to(Cursor at) = 0;   // the batch there comes next
   virtual Cursor cursor() const = 0;   // of the next batch
-  // One step of every run that is kept, by number of the run. Valid until the next call.
+  // From now on the run takes part, with the state that its Setup holds.
+  virtual void join(size_t run) = 0;
+  // One step of every run that takes part, by number of the run. Valid until the next call.
   virtual std::span<const StepOutcome> step() = 0;
-  // Of every run that is kept, by number of the run, on rows that its config has.
+  // Of every run that takes part, by number of the run, on rows that its config has.
   virtual std::vector<Metrics> evaluate(HeldOut rows) = 0;
   // Puts the state of one run into the model and the optimizer of its Setup.
   virtual void publish(size_t run) = 0;
-  // From now on only these runs are looked at, ascending: what the others would cost may be saved.
+  // From now on only these runs are looked at or join, ascending: what the others would cost is saved.
   virtual void keep(const std::vector<size_t>& runs) = 0;
 };
 

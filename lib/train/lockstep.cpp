@@ -8,45 +8,76 @@ namespace {
 
 class Lockstep {
  public:
-  Lockstep(std::span<TrainingRun* const> runs, Engine& engine) : runs_(runs), engine_(engine) {}
+  Lockstep(std::span<TrainingRun* const> runs, Engine& engine) : runs_(runs), engine_(engine) {
+    for (size_t i = 0; i < runs.size(); ++i)
+      if (runs[i] && runs[i]->going()) waiting_.push_back(i);
+    std::ranges::stable_sort(waiting_, {}, [this](size_t i) { return runs_[i]->step(); });
+    kept_ = waiting_.size();
+  }
 
   void train() try {
-    const auto first = std::ranges::find_if(runs_, &TrainingRun::going);
-    if (first == runs_.end()) return;
-    engine_.begin((*first)->cursor());
-    each([&](TrainingRun& run, size_t i) { run.finish_if_done(measure(i)); });
-    while (std::ranges::any_of(runs_, &TrainingRun::going)) step();
+    while (gather()) step();
   } catch (const Error&) {
-    each([](TrainingRun&, size_t) { throw; });
+    for (const size_t i : left())
+      if (runs_[i]->going()) runs_[i]->attempt([] { throw; });
   }
 
  private:
+  // Lets those join who wait where the others have come to; where no others go on, moves on to the first who wait. False when
+  // all runs are over.
+  bool gather() {
+    while (!waiting_.empty() && (joined_.empty() || runs_[waiting_[0]]->step() == runs_[joined_[0]]->step())) {
+      if (joined_.empty()) engine_.go_to(runs_[waiting_[0]]->cursor());
+      const int64_t here = runs_[waiting_[0]]->step();
+      const auto end = std::ranges::find_if(waiting_, [&](size_t i) { return runs_[i]->step() != here; });
+      const std::vector<size_t> fresh(waiting_.begin(), end);
+      waiting_.erase(waiting_.begin(), end);
+      for (const size_t i : fresh) engine_.join(i);
+      joined_.insert(joined_.end(), fresh.begin(), fresh.end());
+      std::ranges::sort(joined_);
+      each([&](TrainingRun& run, size_t i) { run.finish_if_done(measure(i)); });
+      drop_ended();
+    }
+    return !joined_.empty();
+  }
+
   void step() {
     const Cursor at = engine_.cursor();
     const std::span<const StepOutcome> outcomes = engine_.step();
     const Cursor next = engine_.cursor();
-    for (auto& metrics : measured_) metrics.clear();
     // All before any settles: whether a run goes on may depend on the others' records.
     each([&](TrainingRun& run, size_t i) {
       run.took(outcomes[i], at, next);
       run.after_step(measure(i));
     });
     each([&](TrainingRun& run, size_t i) { run.settle([&] { engine_.publish(i); }, measure(i)); });
+    drop_ended();
     keep_going();
   }
 
+  void drop_ended() {
+    std::erase_if(joined_, [this](size_t i) { return !runs_[i]->going(); });
+    for (auto& metrics : measured_) metrics.clear();
+  }
+
+  // Those that are not over.
+  std::vector<size_t> left() const {
+    std::vector<size_t> all = joined_;
+    all.insert(all.end(), waiting_.begin(), waiting_.end());
+    std::ranges::sort(all);
+    return all;
+  }
+
+  // Once half of them have ended.
   void keep_going() {
-    const auto count = static_cast<size_t>(std::ranges::count_if(runs_, &TrainingRun::going));
-    if (count == kept_ || count == 0) return;
+    const size_t count = joined_.size() + waiting_.size();
+    if (count == 0 || 2 * count > kept_) return;
     kept_ = count;
-    std::vector<size_t> going;
-    for (size_t i = 0; i < runs_.size(); ++i)
-      if (runs_[i]->going()) going.push_back(i);
-    engine_.keep(going);
+    engine_.keep(left());
   }
 
   template <class F> void each(F&& f) {
-    for (size_t i = 0; i < runs_.size(); ++i)
+    for (const size_t i : joined_)
       if (runs_[i]->going()) runs_[i]->attempt([&] { f(*runs_[i], i); });
   }
 
@@ -61,7 +92,9 @@ class Lockstep {
 
   std::span<TrainingRun* const> runs_;
   Engine& engine_;
-  size_t kept_ = runs_.size();
+  std::vector<size_t> waiting_;   // who stand further on, by their steps
+  std::vector<size_t> joined_;    // who go together, ascending
+  size_t kept_ = 0;               // how many the engine looks at
   std::array<std::vector<Metrics>, 2> measured_;   // by HeldOut
 };
 

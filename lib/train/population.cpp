@@ -1,7 +1,7 @@
 #include "train/population.h"
 
 #include <array>
-#include <map>
+#include <memory>
 
 #include "train/lockstep.h"
 #include "train/population_engine.h"
@@ -40,30 +40,23 @@ std::vector<Population> populations_of(std::span<Setup* const> setups) {
   return populations;
 }
 
-std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const TrainOptions> options, int threads) {
+std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const std::optional<TrainOptions>> options, int threads) {
   std::vector<RunOutcome> outcomes(setups.size());
   std::vector<std::unique_ptr<TrainingRun>> runs(setups.size());
-  std::map<int64_t, std::vector<size_t>> by_step;   // runs go in lockstep with those that stand where they do
   for (size_t i = 0; i < setups.size(); ++i) {
+    if (!options[i]) continue;
     try {
-      runs[i] = std::make_unique<TrainingRun>(*setups[i], options[i]);
+      runs[i] = std::make_unique<TrainingRun>(*setups[i], *options[i]);
     } catch (const Error&) {
       outcomes[i].error = std::current_exception();
       continue;
     }
     runs[i]->attempt([&] { runs[i]->begin(); });
-    if (runs[i]->going()) by_step[runs[i]->step()].push_back(i);
   }
-  for (const auto& [step, members] : by_step) {
-    std::vector<Setup*> own;
-    std::vector<TrainingRun*> together;
-    for (const size_t i : members) {
-      own.push_back(setups[i]);
-      together.push_back(runs[i].get());
-    }
-    PopulationEngine engine(std::move(own), threads);
-    train_in_lockstep(together, engine);
-  }
+  std::vector<TrainingRun*> together;
+  for (const auto& run : runs) together.push_back(run.get());
+  PopulationEngine engine({setups.begin(), setups.end()}, threads);
+  train_in_lockstep(together, engine);
   for (size_t i = 0; i < setups.size(); ++i)
     if (runs[i]) outcomes[i] = {runs[i]->summary(), runs[i]->error()};
   return outcomes;

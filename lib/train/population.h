@@ -7,6 +7,7 @@
 #pragma once
 
 #include <exception>
+#include <optional>
 #include <span>
 
 #include "train/trainer.h"
@@ -26,8 +27,10 @@ struct RunOutcome {
   std::exception_ptr error = {};   // of a run that failed; one that could not begin has no summary
 };
 
-// Trains runs that fit together, each with its own options; a run that is resumed goes on from its checkpoint. A run that
-// fails or diverges does so alone. `threads` compute at once.
-std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const TrainOptions> options, int threads);
+// Trains runs that fit together, each with its own options; a run that is resumed goes on from its checkpoint, and waits for
+// those that are behind it. A run that fails or diverges does so alone. One without options is not trained, but stacked with
+// the others: so the last runs of a population that was killed are computed to the same bits as if it had not been. `threads`
+// compute at once.
+std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const std::optional<TrainOptions>> options, int threads);
 
 }  // namespace nnx

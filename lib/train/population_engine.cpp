@@ -41,15 +41,27 @@ std::vector<std::pair<size_t, size_t>> cut(size_t runs, size_t threads) {
 }  // namespace
 
 PopulationEngine::PopulationEngine(std::vector<Setup*> setups, int threads)
-    : setups_(std::move(setups)), runs_(setups_.size()), threads_(threads), outcomes_(setups_.size()) {
+    : setups_(std::move(setups)), runs_(setups_.size()), joined_(setups_.size(), false), threads_(threads), outcomes_(setups_.size()) {
   std::iota(runs_.begin(), runs_.end(), size_t{0});
   for (const Setup* s : setups_)
     batches_.readers.emplace_back(s->data.train, s->config.data.loader, static_cast<uint64_t>(s->config.seed));
 }
 
-void PopulationEngine::begin(Cursor at) {
+void PopulationEngine::go_to(Cursor at) {
   cursor_ = at;
-  stack();
+  if (!lanes_) stack();
+}
+
+void PopulationEngine::join(size_t run) {
+  const auto [block, lane] = lane_of(run);
+  block.load(lane);
+  joined_[run] = true;
+}
+
+std::pair<LaneBlock&, size_t> PopulationEngine::lane_of(size_t run) {
+  const auto lane = static_cast<size_t>(std::ranges::find(runs_, run) - runs_.begin());
+  LaneBlock& block = *std::ranges::find_if(blocks_, [&](const LaneBlock& b) { return lane - b.first() < b.size(); });
+  return {block, lane - block.first()};
 }
 
 // Takes the values out of the objects, and compiles the step for as many lanes as there are.
@@ -94,6 +106,8 @@ void PopulationEngine::each_block(const std::function<void(LaneBlock& block, siz
   std::exception_ptr error;
 #pragma omp parallel for num_threads(threads_) schedule(static, 1) if (threads_ > 1)
   for (size_t b = 0; b < blocks_.size(); ++b) {
+    const std::span own = std::span(runs_).subspan(blocks_[b].first(), blocks_[b].size());
+    if (std::ranges::none_of(own, [this](size_t run) { return joined_[run]; })) continue;
     try {
       f(blocks_[b], static_cast<size_t>(omp_get_thread_num()));
     } catch (...) {
@@ -156,7 +170,8 @@ std::vector<Metrics> PopulationEngine::evaluate(HeldOut rows) {
     measure_block(measure, block, measure.workspaces[thread], std::span(sums).subspan(block.first(), block.size()));
   });
   std::vector<Metrics> metrics(outcomes_.size());
-  for (size_t lane = 0; lane < sums.size(); ++lane) metrics[runs_[lane]] = means(sums[lane], setups_[0]->objective->metric_names());
+  for (size_t lane = 0; lane < sums.size(); ++lane)
+    if (joined_[runs_[lane]]) metrics[runs_[lane]] = means(sums[lane], setups_[0]->objective->metric_names());
   return metrics;
 }
 
@@ -181,18 +196,15 @@ void PopulationEngine::measure_block(Measure& measure, LaneBlock& block, Workspa
 // ---- what is kept
 
 void PopulationEngine::publish(size_t run) {
-  const auto lane = static_cast<size_t>(std::ranges::find(runs_, run) - runs_.begin());
-  const auto holds = [lane](const LaneBlock& block) { return lane - block.first() < block.size(); };
-  const LaneBlock& block = *std::ranges::find_if(blocks_, holds);
-  block.store(lane - block.first());
+  const auto [block, lane] = lane_of(run);
+  block.store(lane);
 }
 
 void PopulationEngine::keep(const std::vector<size_t>& runs) {
-  if (2 * runs.size() > setups_.size()) return;
   std::vector<Setup*> setups;
   Batches batches;
   for (const size_t run : runs) {
-    publish(run);
+    if (joined_[run]) publish(run);
     const auto lane = static_cast<size_t>(std::ranges::find(runs_, run) - runs_.begin());
     setups.push_back(setups_[lane]);
     batches.readers.push_back(std::move(batches_.readers[lane]));

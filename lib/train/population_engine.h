@@ -2,7 +2,8 @@
 // all of them (nnx/lane_function.h). Each has its own values, Numbers and order of rows.
 //
 // The runs are cut into blocks of a few lanes, small enough that what a step touches stays in a processor's cache; each
-// thread takes some of the blocks and computes by itself.
+// thread takes some of the blocks and computes by itself. The sums of a run may be added in another order when its block has
+// another size: so long as the runs are stacked alike, its bits are the same, whoever else takes part.
 #pragma once
 
 #include <map>
@@ -19,12 +20,12 @@ class PopulationEngine final : public Engine {
   // The Setups outlive it; they fit together (train/population.h).
   PopulationEngine(std::vector<Setup*> setups, int threads);
 
-  void begin(Cursor at) override;
+  void go_to(Cursor at) override;
   Cursor cursor() const override { return cursor_; }
+  void join(size_t run) override;
   std::span<const StepOutcome> step() override;
   std::vector<Metrics> evaluate(HeldOut rows) override;
   void publish(size_t run) override;
-  // Stacks them anew once they are at most half.
   void keep(const std::vector<size_t>& runs) override;
 
  private:
@@ -47,6 +48,7 @@ class PopulationEngine final : public Engine {
   };
 
   void stack();
+  std::pair<LaneBlock&, size_t> lane_of(size_t run);   // its block, and which of its lanes
   Measure& measure_of(HeldOut rows);
   void step_block(LaneBlock& block, Workspace& workspace);
   void measure_block(Measure& measure, LaneBlock& block, Workspace& workspace, std::span<MetricSums> sums);
@@ -55,6 +57,7 @@ class PopulationEngine final : public Engine {
 
   std::vector<Setup*> setups_;          // by lane
   std::vector<size_t> runs_;            // by lane: the number of its run
+  std::vector<bool> joined_;            // by run
   int threads_;
   Cursor cursor_;
   std::optional<Lanes> lanes_;

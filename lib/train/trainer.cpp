@@ -16,8 +16,10 @@ class SingleEngine final : public Engine {
         loader_(setup.data.train, setup.config.data.loader, static_cast<uint64_t>(setup.config.seed)),
         step_(setup.model, setup.optimizer, setup.objective, setup.feed, setup.config.train.precision) {}
 
-  void begin(Cursor at) override { loader_.set_cursor(at); }
+  void go_to(Cursor at) override { loader_.set_cursor(at); }
   Cursor cursor() const override { return loader_.cursor(); }
+
+  void join(size_t) override {}
 
   std::span<const StepOutcome> step() override {
     const Batch batch = loader_.next();

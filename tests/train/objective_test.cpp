@@ -161,7 +161,7 @@ TEST_CASE("runs that differ in a weight are one population; in a loss, an output
   CHECK(populations[1].differs.find("'x'") != std::string::npos);
   CHECK(populations[2].differs.find("sigmoid_binary_cross_entropy") != std::string::npos);
 
-  const auto outcomes = train_population(std::vector<Setup*>{all[0], all[1]}, std::vector<TrainOptions>(2), 1);
+  const auto outcomes = train_population(std::vector<Setup*>{all[0], all[1]}, std::vector<std::optional<TrainOptions>>(2, TrainOptions{}), 1);
   for (size_t i = 0; i < 2; ++i) {
     REQUIRE_FALSE(outcomes[i].error);
     std::vector<std::string> more = settings[i];

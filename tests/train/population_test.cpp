@@ -53,9 +53,11 @@ struct Trained {
   size_t populations = 0;
 };
 
+using Options = std::vector<std::optional<TrainOptions>>;
+
 // Run i of `settings` in <folder>/<name>-i, in as many populations as it takes.
 Trained train_together(const TemporaryFolder& folder, const std::string& name, const std::vector<Settings>& settings,
-                       TrainOptions options = {}, int threads = 2) {
+                       const Options& options, int threads = 2) {
   std::vector<Setup> setups;
   for (size_t i = 0; i < settings.size(); ++i) setups.push_back(prepare(small_run(folder, name + "-" + std::to_string(i), settings[i])));
   std::vector<Setup*> all;
@@ -64,11 +66,20 @@ Trained train_together(const TemporaryFolder& folder, const std::string& name, c
   for (const Population& population : populations_of(all)) {
     ++trained.populations;
     std::vector<Setup*> members;
-    for (const size_t i : population.members) members.push_back(all[i]);
-    const std::vector<RunOutcome> outcomes = train_population(members, std::vector<TrainOptions>(members.size(), options), threads);
+    Options own;
+    for (const size_t i : population.members) {
+      members.push_back(all[i]);
+      own.push_back(options[i]);
+    }
+    const std::vector<RunOutcome> outcomes = train_population(members, own, threads);
     for (size_t k = 0; k < outcomes.size(); ++k) trained.outcomes[population.members[k]] = outcomes[k];
   }
   return trained;
+}
+
+Trained train_together(const TemporaryFolder& folder, const std::string& name, const std::vector<Settings>& settings,
+                       const TrainOptions& options = {}, int threads = 2) {
+  return train_together(folder, name, settings, Options(settings.size(), options), threads);
 }
 
 // Learning rate, decay, dropout rate, seed (initial values, masks, order of rows): all that may differ.
@@ -108,7 +119,7 @@ TEST_CASE("a run of a population does not depend on the others, nor on stops") {
   const TemporaryFolder folder;
   const std::vector<Settings> settings = five_runs();
   train_together(folder, "all", settings);
-  train_together(folder, "two", {settings[0], settings[3]}, {}, 1);
+  train_together(folder, "two", {settings[0], settings[3]}, TrainOptions{}, 1);
   CHECK(apart(folder / "two-0", folder / "all-0", 50) < 1e-3);
   CHECK(apart(folder / "two-1", folder / "all-3", 50) < 1e-3);
 
@@ -134,6 +145,25 @@ TEST_CASE("runs that stand at different steps are resumed, each from its own") {
   for (size_t i = 0; i < settings.size(); ++i) {
     CHECK(resumed.outcomes[i].summary.status == "completed");
     CHECK(apart(folder / ("apart-" + std::to_string(i)), folder / ("whole-" + std::to_string(i)), 50) < 1e-3);
+  }
+}
+
+TEST_CASE("runs left at different steps, others at their end, go on to the bits of a population that was not stopped") {
+  const TemporaryFolder folder;
+  const std::vector<Settings> settings = five_runs();
+  train_together(folder, "whole", settings);
+  const auto stop_at = [](int64_t last) {
+    return TrainOptions{.resume = "auto", .stop = [last](int64_t step) { return std::string(step == last ? "SIGTERM" : ""); }};
+  };
+  train_together(folder, "apart", settings, Options{stop_at(9), stop_at(20), stop_at(0), stop_at(0), stop_at(0)});
+  const Trained resumed = train_together(folder, "apart", settings, Options{stop_at(0), stop_at(0), {}, {}, {}});
+  for (size_t i = 0; i < settings.size(); ++i) {
+    CAPTURE(i);
+    CHECK(resumed.outcomes[i].summary.status == (i < 2 ? "completed" : ""));
+    for (const std::string file : {"metrics.jsonl", "checkpoints/step-00000060/params.safetensors", "checkpoints/step-00000060/opt_state.safetensors"}) {
+      const std::string name = std::to_string(i) + "/" + file;
+      CHECK((read_file(folder / ("apart-" + name)) == read_file(folder / ("whole-" + name))));
+    }
   }
 }
 
