@@ -368,7 +368,7 @@ ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& bas
                   "check the indentation, quotes and commas");
   } catch (const YAML::Exception& e) {
     const Origin here = e.mark.is_null() ? source.origin : source.at(e.mark);
-    if (e.msg == "the referenced anchor is not defined") {
+    if (e.msg.starts_with("the referenced anchor is not defined")) {  // newer ones add its name
       first.report_alias(here);
       diagnostics.throw_if_any();
     }

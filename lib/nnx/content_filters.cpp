@@ -116,7 +116,7 @@ Filter has(std::string attribute) {
 Filter shaped(std::string sizes) {
   return Filter("shape:" + sizes, [wanted = parse_sizes(sizes)](const LeafInfo& leaf) {
     const auto fits = [&](const Type& type) {
-      return std::ranges::equal(type.shape, wanted, [](int64_t have, const auto& want) { return !want || *want == have; });
+      return std::ranges::equal(type.shape.dims(), wanted, [](int64_t have, const auto& want) { return !want || *want == have; });
     };
     if (leaf.module) return std::ranges::any_of(Contents(*leaf.module).variables, fits);
     return leaf.value && fits(leaf.value->type());
