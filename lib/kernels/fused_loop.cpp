@@ -169,6 +169,7 @@ void describe(const FusedLoop& loop, LoopProgram& p) {
       p.name += std::string(p.name.back() == '[' ? "" : ",") + "reduce_" + reduce_names[static_cast<size_t>(o.reduce)];
   }
   p.name += "]";
+  if (p.chains == vector_table().moments) p.name += " by moments";
   const auto footprint = [&](const std::vector<int64_t>& strides, DType dtype) {
     double n = static_cast<double>(size_of(dtype));
     for (size_t d = 0; d < strides.size(); ++d) {
@@ -248,6 +249,7 @@ LoopProgram make_loop_program(const FusedLoop& loop, int threads) {
   };
   p.first_outer_step = below(Level::outer);
   p.first_tile_step = below(Level::tile);
+  p.chains = choose_chains(p);
   for (const ProgramRegister& r : p.registers) p.outer_steps = p.outer_steps || r.level == Level::outer;
   choose_split(p, std::max(1, threads));
   place_registers(p);

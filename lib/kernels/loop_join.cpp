@@ -1,5 +1,6 @@
 // Joins the steps of a loop whose results have one reader: chains of cheap f32 ops keep their value in registers
-// (vector/chain.h), a comparison goes into its select, and random words become uniform numbers where they are drawn. The arithmetic is that of the single ops, bit for bit.
+// (vector/chain.h), a comparison goes into its select, and random words become uniform numbers where they are drawn.
+// The arithmetic is that of the single ops, bit for bit.
 #include <algorithm>
 #include <optional>
 
@@ -89,8 +90,8 @@ bool extend(Joiner& j, ProgramStep& step, int at) {
                                      : ChainOp::reverse_sub_product);
     args.insert(args.end(), pair->args.begin(), pair->args.end());
     j.remove(*pair);
-  } else if (is_single(pair, ChainOp::div) && step.op == "div" && at == 1) {
-    chain.push_back(ChainOp::reverse_div_quotient);
+  } else if ((is_single(pair, ChainOp::mul) || is_single(pair, ChainOp::div)) && step.op == "div" && at == 1) {
+    chain.push_back(pair->chain[0] == ChainOp::mul ? ChainOp::reverse_div_product : ChainOp::reverse_div_quotient);
     args.insert(args.end(), pair->args.begin(), pair->args.end());
     j.remove(*pair);
   } else {
@@ -164,6 +165,37 @@ void join_select(Joiner& j, ProgramStep& step) {
   j.remove(*compare);
 }
 
+// Whether the loop is an update by moments, as vector/moments.h has it, and nothing else. Then operands of products are
+// put into its order, array before scalar and the moment before the gradient, which changes no bit.
+bool arrange_moments_update(LoopProgram& p) {
+  using enum ChainOp;
+  if (p.steps.size() != p.first_tile_step + 3) return false;
+  ProgramStep *m = &p.steps[p.first_tile_step], *v = m + 1, *update = m + 2;
+  const std::vector<ChainOp> plain{mul, sqrt, add, reverse_div_product, mul, add};
+  const std::vector<ChainOp> decayed{mul, sqrt, add, reverse_div_product, add_product, mul, add};
+  const bool decays = update->chain == decayed;
+  if (m->chain != std::vector{mul, add_product} || v->chain != std::vector{square, mul, add_product} ||
+      (update->chain != plain && !decays))
+    return false;
+  const auto is_array = [&](int reg) { return p.registers[static_cast<size_t>(reg)].level == Level::tile; };
+  const auto product = [&](std::vector<int> args, size_t at) {  // the operands at `at` and behind it, array first
+    if (!is_array(args[at])) std::swap(args[at], args[at + 1]);
+    return args;
+  };
+  std::vector<int> of_m = product(product(m->args, 0), 2), of_v = product(v->args, 2), of_p = product(update->args, 3);
+  if (decays) of_p = product(std::move(of_p), 5);
+  if (of_m[0] == of_v[0]) std::rotate(of_m.begin(), of_m.begin() + 2, of_m.end());
+  const auto are = [&](const std::vector<int>& args, std::string_view kinds) {
+    return std::ranges::equal(args, kinds, [&](int reg, char kind) { return is_array(reg) == (kind == 'a'); });
+  };
+  if (!are(of_m, "asas") || !are(of_v, "asas") || !are(of_p, decays ? "assasassa" : "assassa")) return false;
+  if (of_m[2] != of_v[0] || of_p[0] != v->out || of_p[3] != m->out || (decays && of_p[5] != of_p.back())) return false;
+  m->args = std::move(of_m);
+  v->args = std::move(of_v);
+  update->args = std::move(of_p);
+  return true;
+}
+
 }  // namespace
 
 int operands_of(ChainOp op) {
@@ -176,9 +208,14 @@ int operands_of(ChainOp op) {
     case ChainOp::add_product:
     case ChainOp::sub_product:
     case ChainOp::reverse_sub_product:
+    case ChainOp::reverse_div_product:
     case ChainOp::reverse_div_quotient: return 2;
     default: return 1;
   }
+}
+
+ChainsFn choose_chains(LoopProgram& program) {
+  return arrange_moments_update(program) ? vector_table().moments : vector_table().chains;
 }
 
 void join_steps(LoopProgram& p, const std::vector<int>& readers) {

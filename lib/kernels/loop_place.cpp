@@ -9,6 +9,7 @@ namespace {
 constexpr int64_t l1_bytes =
     48 * 1024;                      // somewhat more than there may be: results that share a place are counted apart
 constexpr int64_t tile_unit = 128;  // whole blocks of the widest chain
+constexpr int64_t longest_chains_tile = 8192;
 // A loop of one thread that keeps less than this is done in one tile: a walk would cost more than the way to L2.
 constexpr int64_t small_bytes = 96 * 1024;
 
@@ -110,7 +111,13 @@ void place_registers(LoopProgram& p) {
   operands = std::max<int64_t>(1, operands);
   const bool small =
       p.threads == 1 && p.space.block_size <= longest_tile && 4 * operands * p.space.block_size <= small_bytes;
-  choose_tile(p, small ? longest_tile : std::clamp<int64_t>(l1_bytes / 4 / operands, 512, longest_tile));
+  const bool in_registers =  // chains that run together, block by block: how long a tile is does not matter to L1
+      !p.reduces && p.steps.size() - p.first_tile_step <= max_chains &&
+      std::all_of(p.steps.begin() + static_cast<std::ptrdiff_t>(p.first_tile_step), p.steps.end(),
+                  [](const ProgramStep& step) { return !step.chain.empty(); });
+  choose_tile(p, in_registers ? longest_chains_tile
+                 : small      ? longest_tile
+                              : std::clamp<int64_t>(l1_bytes / 4 / operands, 512, longest_tile));
   int64_t next_single = 0;
   const int64_t tiles_at = static_cast<int64_t>(singles) * vector_bytes;
   for (size_t r = 0; r < p.registers.size(); ++r) {

@@ -93,7 +93,8 @@ struct LoopProgram {
   int64_t period = 0;            // not 0: tiles start at multiples of it, and operands with a period are laid out once
   bool tiles_outermost = false;  // all outer indices of one tile before the next: column sums stay in L1
   bool reduces = false;
-  bool outer_steps = false;  // something has Level::outer
+  bool outer_steps = false;   // something has Level::outer
+  ChainsFn chains = nullptr;  // runs chains that follow each other
   int threads = 1;
   int split = -1;           // the outer dimension that threads share out; -1 the block
   int64_t split_unit = 1;   // in elements of the block
@@ -112,6 +113,9 @@ int operands_of(ChainOp op);      // further operands of a link
 
 // Makes chains and compare-selects of steps whose results nobody else reads (readers: how many read each register).
 void join_steps(LoopProgram& program, const std::vector<int>& readers);
+
+// What runs the chains of the program, whose steps are in their final order.
+ChainsFn choose_chains(LoopProgram& program);
 
 // Threads, tiles and memory (loop_place.cpp).
 void choose_split(LoopProgram& program, int threads);

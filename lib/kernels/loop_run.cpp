@@ -199,7 +199,7 @@ class LoopThread {
       place_result(s, begin);
       calls[count] = bind_chain(p_.steps[s], links[count]);
     }
-    vector_table().chains(calls, static_cast<int>(count), n);
+    p_.chains(calls, static_cast<int>(count), n);
     return first + count;
   }
 

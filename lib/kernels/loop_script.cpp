@@ -282,7 +282,7 @@ class ScriptWriter {
     }
     s_.first_patch_.push_back(s_.patches_.size());
     s_.bound_.assign(found_.size(), nullptr);
-    s_.run_chains_ = vector_table().chains;
+    s_.run_chains_ = p_.chains;
   }
 
   template <class Pointer> void point(Pointer* slot, const Place& at) {

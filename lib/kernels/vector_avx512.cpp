@@ -1,6 +1,7 @@
 // The vector code compiled for avx512; lib/CMakeLists.txt sets the flags.
 #include "kernels/vector/chain.h"
 #include "kernels/vector/elementwise.h"
+#include "kernels/vector/moments.h"
 #include "kernels/vector/rows.h"
 #include "kernels/vector/small_matmul.h"
 #include "kernels/vector/table.h"
@@ -17,6 +18,7 @@ const VectorTable& vector_table_avx512() {
       .small_matmul = small_matmul,
       .transpose = transpose,
       .chains = run_chains,
+      .moments = run_moments,
   };
   return table;
 }

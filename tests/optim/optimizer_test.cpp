@@ -1,4 +1,6 @@
 // Optimizer: what it trains, where its state lies, sharing, and the train step of the guide under jit.
+#include <algorithm>
+
 #include "helpers.h"
 
 using namespace nnx;
@@ -117,6 +119,20 @@ TEST_CASE("wrt=LoRAParam: two adam steps lower the loss and change nothing else"
   CHECK(model->kernel.get().to_vector<float>() == kernel);
   CHECK(model->lora_a.get().to_vector<float>() != a);
   CHECK_FALSE(state(optimizer).contains("tx.adam.mu.kernel"));
+}
+
+TEST_CASE("adam and adamw update each parameter by one kernel that keeps everything in registers") {
+  for (const auto& tx : {optim::adam(1e-3), optim::adamw(1e-3)}) {
+    Rngs rngs(0);
+    auto model = make<Net>(rngs);
+    auto optimizer = make<Optimizer>(model, tx);
+    auto step = guide_step();
+    step(model, optimizer, input, target);
+    const auto updates = std::ranges::count_if(step.plan()->report().steps, [](const StepReport& s) {
+      return s.kernel.ends_with(" by moments");
+    });
+    CHECK(updates == static_cast<long>(optimizer->parameters().size()));
+  }
 }
 
 TEST_CASE("the guide's step compiles once, and a new learning rate does not compile again") {

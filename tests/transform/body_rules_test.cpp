@@ -1,6 +1,8 @@
 // Gradients and batches of remat, switch, while_loop and custom_vjp.
 #include "transform/body_rules.h"
 
+#include <algorithm>
+
 #include "ops/attrs.h"
 #include "transform/body_cases.h"
 #include "transform/vmap.h"

@@ -49,6 +49,14 @@ template <int width, class Op> inline void with_none(Running<width>& acc, Op op)
   each(acc, [&](F a, int) { return op(a); });
 }
 
+template <int width> inline void put(Running<width>& acc, float* out, int64_t n) {
+  each(acc, [&](F a, int w) {
+    if (width == 1) store_upto<float>(out, a, n);
+    else store<float>(out + w * lanes, a);
+    return a;
+  });
+}
+
 // `width` vectors at element i; with width 1, the n <= lanes elements there.
 template <int width> [[gnu::always_inline]] inline void chain_block(const ChainCall c, int64_t i, int64_t n) {
   Running<width> acc;
@@ -74,26 +82,24 @@ template <int width> [[gnu::always_inline]] inline void chain_block(const ChainC
       case ChainOp::add_product: with_product(acc, link, x, y, n, [](F a, F b) { return a + b; }); break;
       case ChainOp::sub_product: with_product(acc, link, x, y, n, [](F a, F b) { return a - b; }); break;
       case ChainOp::reverse_sub_product: with_product(acc, link, x, y, n, [](F a, F b) { return b - a; }); break;
+      case ChainOp::reverse_div_product: with_product(acc, link, x, y, n, [](F a, F b) { return b / a; }); break;
       case ChainOp::reverse_div_quotient: divide_quotient(acc, link, x, y, n); break;
     }
   }
-  each(acc, [&](F a, int w) {
-    if (width == 1) store_upto<float>(c.out + i, a, n);
-    else store<float>(c.out + i + w * lanes, a);
-    return a;
-  });
+  put(acc, c.out + i, n);
 }
 
 template <int width> inline void chains_block(const ChainCall* chains, int count, int64_t i, int64_t n) {
   for (int k = 0; k < count; ++k) chain_block<width>(chains[k], i, n);
 }
 
-inline void run_chains(const ChainCall* chains, int count, int64_t n) {
-  int64_t i = 0;
+inline void run_chains_from(int64_t i, const ChainCall* chains, int count, int64_t n) {
   for (; i + chain_width * lanes <= n; i += chain_width * lanes) chains_block<chain_width>(chains, count, i, lanes);
   for (; i + 2 * lanes <= n; i += 2 * lanes) chains_block<2>(chains, count, i, lanes);
   for (; i < n; i += lanes) chains_block<1>(chains, count, i, n - i < lanes ? n - i : lanes);
 }
+
+inline void run_chains(const ChainCall* chains, int count, int64_t n) { run_chains_from(0, chains, count, n); }
 
 }  // namespace
 }  // namespace nnx::kernels

@@ -40,7 +40,7 @@ struct VectorEntry {
 constexpr int vector_bytes = 64;  // readable behind an operand of step 0, in every table
 
 // A chain of f32 ops on a running value a (vector/chain.h): a + x, a - x, x - a, ..., a + x y, a - x y,
-// x y - a, (x / y) / a.
+// x y - a, (x y) / a, (x / y) / a.
 enum class ChainOp : uint8_t {
   add,
   sub,
@@ -58,6 +58,7 @@ enum class ChainOp : uint8_t {
   add_product,
   sub_product,
   reverse_sub_product,
+  reverse_div_product,
   reverse_div_quotient,
 };
 struct ChainLink {  // without initial values: arrays of them are made for every tile
@@ -110,6 +111,7 @@ struct VectorTable {
   SmallMatmulFn small_matmul;
   TransposeFn transpose;
   ChainsFn chains;
+  ChainsFn moments;  // of the three chains of vector/moments.h
 };
 
 const VectorTable& vector_table_baseline();
