@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "base/error.h"
+#include "base/trimmed.h"
 #include "base/utf8.h"
 #include "config/expression.h"
 #include "config/scalar.h"
@@ -49,11 +50,6 @@ std::vector<Piece> pieces_of(std::string_view text) {
     text.remove_prefix(end);
   }
   return pieces;
-}
-
-std::string_view trimmed(std::string_view text) {
-  const size_t begin = std::min(text.find_first_not_of(' '), text.size());
-  return text.substr(begin, text.find_last_not_of(' ') + 1 - begin);
 }
 
 // Nodes at and below `node`, and levels; counting stops beyond the limits.

@@ -5,74 +5,29 @@
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
 
-#include <algorithm>
-#include <array>
 #include <sstream>
 #include <unordered_map>
 
 #include "base/error.h"
-#include "base/utf8.h"
+#include "base/trimmed.h"
 #include "config/scalar.h"
 #include "config/text_marks.h"
+#include "config/yaml_source.h"
 
 namespace nnx {
+
+using config_detail::YamlSource;
+
 namespace {
 
 using YAML::anchor_t;
 using YAML::Mark;
 
-// A text and where it comes from: a file, whose marks count, or one command line argument. What is wrong with it is
-// reported and reading goes on, where that is possible.
-class Source {
- public:
-  Source(Origin from, std::string_view whole, Diagnostics& diagnostics)
-      : origin(std::move(from)), text(whole), diagnostics_(diagnostics) {}
-
-  const Origin origin;
-  const std::string_view text;
-
-  Origin at(int line, int column) const {
-    Origin here = origin;
-    if (!here.argument) here.line = line, here.column = column;
-    return here;
-  }
-  // yaml-cpp counts bytes. Its marks come in the order of the text, so each line is counted through once.
-  Origin at(const Mark& mark) {
-    const size_t end = std::min(static_cast<size_t>(mark.pos), text.size());
-    const size_t begin = end - std::min(static_cast<size_t>(mark.column), end);
-    if (counted_ < begin || counted_ > end) counted_ = begin, characters_ = 0;
-    for (; counted_ < end; ++counted_) characters_ += (text[counted_] & 0xc0) != 0x80;
-    return at(mark.line + 1, characters_ + 1);
-  }
-  std::string_view line_of(const Origin& here) const {
-    std::string_view rest = text;
-    for (int line = 1; line < here.line && !rest.empty(); ++line)
-      rest.remove_prefix(std::min(rest.size(), rest.find('\n') + 1));
-    return rest.substr(0, rest.find('\n'));
-  }
-  void report(const Origin& here, std::string message, std::string hint = "") const {
-    diagnostics_.report(here, "", {.message = std::move(message), .hint = std::move(hint)},
-                        origin.argument ? ErrorKind::usage : ErrorKind::config);
-  }
-  // Nothing can be read after this.
-  [[noreturn]] void refuse(const Origin& here, std::string message, std::string hint = "") const {
-    report(here, std::move(message), std::move(hint));
-    diagnostics_.throw_if_any();
-    fail(ErrorKind::internal, {.message = "a reported error was lost"});
-  }
-  void mark_broken(const KeyPath& path) const { diagnostics_.mark_broken(path); }
-
- private:
-  Diagnostics& diagnostics_;
-  size_t counted_ = 0;  // up to this byte, which is
-  int characters_ = 0;  // this far into its line
-};
-
 // Builds the tree bottom up from the events of one document. Beyond a limit it throws at once, so that yaml-cpp never
 // gets to read deeper or longer.
 class Builder : public YAML::EventHandler {
  public:
-  Builder(Source& source, KeyPath base) : source_(source), base_(std::move(base)) {}
+  Builder(YamlSource& source, KeyPath base) : source_(source), base_(std::move(base)) {}
 
   const ConfigNode& root() const { return root_; }
 
@@ -281,7 +236,7 @@ class Builder : public YAML::EventHandler {
     return top;
   }
 
-  Source& source_;
+  YamlSource& source_;
   KeyPath base_;
   ConfigNode root_;
   std::vector<Open> stack_;
@@ -289,64 +244,12 @@ class Builder : public YAML::EventHandler {
   size_t nodes_ = 0;
 };
 
-// What yaml-cpp would misread or stumble over is found here, before it sees the text.
-void screen(const Source& source) {
-  const std::string_view text = source.text;
-  if (text.size() > max_config_bytes)
-    source.refuse(source.origin, fmt::format("larger than {} bytes", max_config_bytes));
-  const auto position = [&](size_t offset) {
-    const std::string_view before = text.substr(0, offset);
-    const size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::string_view head = before.substr(line_start);
-    const auto column = 1 + std::count_if(head.begin(), head.end(), [](char c) { return (c & 0xc0) != 0x80; });
-    return source.at(static_cast<int>(line), static_cast<int>(column));
-  };
-  if (const auto bad = invalid_utf8(text)) {
-    source.refuse(position(*bad), "not valid UTF-8", "save the file as UTF-8");
-  }
-  bool indentation = true;  // only blanks since the line began
-  for (size_t i = 0; i < text.size(); ++i) {
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    if ((c < 0x20 && c != '\n' && c != '\r' && c != '\t') || c == 0x7f) {
-      source.refuse(position(i), fmt::format("control character \\x{:02x}", c), "remove it");
-    }
-    if (c == '\t' && indentation) {
-      const size_t next = text.find_first_not_of(" \t\r", i);
-      const bool blank = next == std::string_view::npos || text[next] == '\n' || text[next] == '#';
-      if (!blank) source.refuse(position(i), "a tab in the indentation", "use spaces");
-    }
-    if (c == '%' && (i == 0 || text[i - 1] == '\n')) {
-      source.refuse(position(i), "YAML directives are not supported", "remove the line");
-    }
-    indentation = c == '\n' || (indentation && (c == ' ' || c == '\t'));
-  }
-}
-
-// yaml-cpp's messages in words for people.
-std::string explain(const std::string& message) {
-  static const std::array<std::pair<std::string_view, std::string_view>, 8> known = {{
-      {"illegal map value", "a key is not expected here; check the indentation, or quote a text that holds ': '"},
-      {"illegal map key", "a key is not expected here; check the indentation"},
-      {"illegal block entry", "a list item is not expected here; check the indentation"},
-      {"end of map not found", "expected a key or the end of the map; check indentation and quotes"},
-      {"end of sequence not found", "expected '- ' or the end of the list; check the indentation"},
-      {"illegal flow end", "a bracket is closed here that was not opened"},
-      {"illegal tab when looking for indentation", "a tab in the indentation; use spaces"},
-      {"unknown token", "no value begins with this character; quote the text"},
-  }};
-  for (const auto& [theirs, ours] : known) {
-    if (message == theirs) return std::string(ours);
-  }
-  return message;
-}
-
 // The one document of the text. yaml-cpp can hand out documents for ever without reading on (`,`), so it is asked for a
 // second one only to see whether anything is left, and never for a third.
 ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& base, Diagnostics& diagnostics) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
-  Source source{origin, text, diagnostics};
-  screen(source);
+  YamlSource source{origin, text, diagnostics};
+  config_detail::screen(source);
   // The line break lets an unclosed quote reach check_closed, which knows where it began.
   std::istringstream stream{std::string(text) + '\n'};
   Builder first(source, base);
@@ -361,10 +264,9 @@ ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& bas
       source.refuse(source.origin, "the file is empty", "a config is a map of keys");
     parser.HandleNextDocument(second);
   } catch (const Mark& mark) {
-    std::string_view line = text;
-    for (int i = 0; i < mark.line && !line.empty(); ++i) line.remove_prefix(std::min(line.size(), line.find('\n') + 1));
-    if (line.starts_with("---")) source.refuse(source.at(mark), "a second YAML document", "only one is allowed");
-    source.refuse(source.at(mark), "malformed YAML: text that belongs to nothing",
+    const Origin here = source.at(mark);
+    if (source.line_of(here).starts_with("---")) source.refuse(here, "a second YAML document", "only one is allowed");
+    source.refuse(here, "malformed YAML: text that belongs to nothing",
                   "check the indentation, quotes and commas");
   } catch (const YAML::Exception& e) {
     const Origin here = e.mark.is_null() ? source.origin : source.at(e.mark);
@@ -373,7 +275,7 @@ ConfigNode parse(std::string_view text, const Origin& origin, const KeyPath& bas
       diagnostics.throw_if_any();
     }
     if (e.msg.starts_with("end of ") && e.msg.ends_with("flow not found")) first.refuse_unclosed(here);
-    source.refuse(here, "malformed YAML: " + explain(e.msg));
+    source.refuse(here, "malformed YAML: " + config_detail::explained(e.msg));
   }
   return first.root();
 }
@@ -392,16 +294,14 @@ ConfigNode parse_yaml(std::string_view text, const std::string& source) {
 }
 
 ConfigNode parse_value(std::string_view text, const Origin& origin, const KeyPath& path, Diagnostics& diagnostics) {
-  const auto first = text.find_first_not_of(' ');
-  const bool empty = first == std::string_view::npos;
-  if (!empty) text = text.substr(first, text.find_last_not_of(' ') + 1 - first);
-  const Source source{origin, text, diagnostics};
-  if (empty) {
+  text = trimmed(text);
+  const YamlSource source{origin, text, diagnostics};
+  if (text.empty()) {
     source.refuse(origin, "the value is empty",
                   "write key=null, or key='' (in quotes for the shell) for an empty string");
   }
   if (std::string_view("[{\"'").find(text[0]) != std::string_view::npos) return parse(text, origin, path, diagnostics);
-  screen(source);
+  config_detail::screen(source);
   if (text[0] == '!')
     source.refuse(origin, "the only tag of an argument is !delete", "quote a text that begins with !");
   if (is_null_word(text)) return ConfigNode::null(origin, path);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lang/functions.h"
+#include "lang/operators.h"
 #include "lang/indexing.h"
 #include "ops/shape.h"
 

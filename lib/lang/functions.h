@@ -35,8 +35,4 @@ struct Function {
 const std::vector<Function>& functions();                 // sorted by name
 const Function* find_function(std::string_view name);     // or null
 
-// What + - * / // % @ ** < <= > >= == != do with Arrays and numbers. Throws ErrorKind::structure for other values.
-CallValue apply_operator(std::string_view op, const CallValue& a, const CallValue& b);
-CallValue negated(const CallValue& x);
-
 }  // namespace nnx::lang

@@ -1,9 +1,8 @@
 #include "nn/batch_norm.h"
 
-#include <fmt/format.h>
-
 #include <numeric>
 
+#include "nn/last_axis.h"
 #include "nn/masked_moments.h"
 
 namespace nnx {
@@ -27,8 +26,7 @@ BatchNorm::BatchNorm(const BatchNormOptions& o, Rngs& rngs)
 }
 
 Array BatchNorm::operator()(const Array& x, std::optional<bool> override_running, const Array& mask) {
-  if (x.rank() == 0 || x.dim(-1) != num_features)
-    fail(ErrorKind::shape, {.where = "BatchNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
+  expect_last_axis(*this, x, num_features);
   if (!override_running && is_frozen(mean.metadata())) return (*this)(x, true);
   const Array gain = scale ? scale.get() : Array(), shift = bias ? bias.get() : Array();
   if (override_running.value_or(use_running_average)) return batch_norm(x, mean, var, gain, shift, epsilon);

@@ -36,8 +36,8 @@ Ref<Layer> make_remat(const RematLayerOptions& o, Diagnostics& d, Rngs& rngs) {
 
 Layers list_layers() {
   Layers list("layer");
-  list.add<LinearOptions>("Linear", "x kernel + bias", make_linear);
-  list.add<LinearOptions>("TransposedLinear", "x kernel^T + bias, for a kernel tied to that of another layer", make_transposed_linear);
+  list.add<LinearOptions>("Linear", "x kernel + bias", make_linear<Linear>);
+  list.add<LinearOptions>("TransposedLinear", "x kernel^T + bias, for a kernel tied to that of another layer", make_linear<TransposedLinear>);
   list.add<DropoutOptions>("Dropout", "zeroes elements at random in training",
                            [](const DropoutOptions& o, Rngs& rngs) -> Ref<Layer> { return make<Dropout>(o.rate, rngs); });
   list.add<BatchNormOptions>("BatchNorm", "normalises each feature by batch statistics",

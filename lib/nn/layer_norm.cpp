@@ -1,7 +1,6 @@
 #include "nn/layer_norm.h"
 
-#include <fmt/format.h>
-
+#include "nn/last_axis.h"
 #include "nn/masked_moments.h"
 
 namespace nnx {
@@ -12,8 +11,7 @@ LayerNorm::LayerNorm(const LayerNormOptions& o, Rngs& rngs) : epsilon(o.epsilon)
 }
 
 Array LayerNorm::operator()(const Array& x, const Array& mask) {
-  if (x.rank() == 0 || x.dim(-1) != num_features)
-    fail(ErrorKind::shape, {.where = "LayerNorm", .expected = fmt::format("an input with last axis {}", num_features), .got = x.type().to_string()});
+  expect_last_axis(*this, x, num_features);
   if (!mask.defined()) return layer_norm(x, scale ? scale.get() : Array(), bias ? bias.get() : Array(), epsilon);
   const MaskedMoments kept = masked_moments(x, mask, {-1}, true);
   Array y = (x - kept.mean) * rsqrt(kept.var + epsilon);

@@ -1,6 +1,6 @@
 #include "nn/linear.h"
 
-#include <fmt/format.h>
+#include "nn/last_axis.h"
 
 namespace nnx {
 
@@ -10,17 +10,10 @@ Linear::Linear(int64_t in, int64_t out, Rngs& rngs, bool use_bias, const Initial
   if (use_bias) bias = Param(bias_init(rngs.params(), {out}));
 }
 
-Array Linear::operator()(const Array& x) {
-  if (x.rank() == 0 || x.dim(-1) != in_features)
-    fail(ErrorKind::shape, {.where = "Linear", .expected = fmt::format("an input with last axis {}", in_features), .got = x.type().to_string()});
-  const Array y = matmul(x, kernel);
+Array Linear::apply(const Array& x, const Array& matrix) const {
+  expect_last_axis(*this, x, in_features);
+  const Array y = matmul(x, matrix);
   return bias ? y + bias : y;
-}
-
-Ref<Layer> make_linear(const LinearOptions& o, Diagnostics& diagnostics, Rngs& rngs) {
-  const Initializer kernel_init = initializers().build(o.kernel_init, diagnostics);
-  const Initializer bias_init = initializers().build(o.bias_init, diagnostics);
-  return make<Linear>(o.in_features, o.out_features, rngs, o.use_bias, kernel_init, bias_init);
 }
 
 }  // namespace nnx

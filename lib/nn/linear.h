@@ -24,7 +24,7 @@ class Linear : public Module<Linear, Layer> {
   Linear(int64_t in_features, int64_t out_features, Rngs& rngs, bool use_bias = true,
          const Initializer& kernel_init = lecun_normal(), const Initializer& bias_init = zeros_init());
   // x [..., in_features] -> [..., out_features]
-  Array operator()(const Array& x) override;
+  Array operator()(const Array& x) override { return apply(x, kernel); }
   static void fields(auto& self, auto&& f) {
     f("kernel", self.kernel);
     f("bias", self.bias);
@@ -35,8 +35,18 @@ class Linear : public Module<Linear, Layer> {
   Param kernel;   // [in_features, out_features]
   Param bias;     // [out_features], or empty
   int64_t in_features = 0, out_features = 0;
+
+ protected:
+  // x matrix + bias; throws ErrorKind::shape for another last axis than in_features.
+  Array apply(const Array& x, const Array& matrix) const;
 };
 
-Ref<Layer> make_linear(const LinearOptions& options, Diagnostics& diagnostics, Rngs& rngs);
+// A Linear, or one that derives from it and is made of the same arguments.
+template <std::derived_from<Linear> L>
+Ref<Layer> make_linear(const LinearOptions& o, Diagnostics& diagnostics, Rngs& rngs) {
+  const Initializer kernel_init = initializers().build(o.kernel_init, diagnostics);
+  const Initializer bias_init = initializers().build(o.bias_init, diagnostics);
+  return make<L>(o.in_features, o.out_features, rngs, o.use_bias, kernel_init, bias_init);
+}
 
 }  // namespace nnx

@@ -1,6 +1,6 @@
 #include "nn/lora.h"
 
-#include <fmt/format.h>
+#include "nn/last_axis.h"
 
 namespace nnx {
 
@@ -11,8 +11,7 @@ LoRA::LoRA(int64_t in, int64_t rank, int64_t out, Rngs& rngs, Ref<Layer> base)
 }
 
 Array LoRA::operator()(const Array& x) {
-  if (x.rank() == 0 || x.dim(-1) != in_features)
-    fail(ErrorKind::shape, {.where = "LoRA", .expected = fmt::format("an input with last axis {}", in_features), .got = x.type().to_string()});
+  expect_last_axis(*this, x, in_features);
   Array y = matmul(matmul(x, lora_a), lora_b);
   if (scale != 1) y = y * scale;
   return base_module ? y + base_module(x) : y;

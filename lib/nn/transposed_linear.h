@@ -17,10 +17,8 @@ class TransposedLinear : public Module<TransposedLinear, Linear> {
                    const Initializer& kernel_init = lecun_normal(), const Initializer& bias_init = zeros_init());
   // In the place of `linear`, whose bias it keeps; the kernel is [out_features, in_features].
   TransposedLinear(const Linear& linear, Param transposed_kernel);
-  Array operator()(const Array& x) override;
+  Array operator()(const Array& x) override { return apply(x, transpose(kernel)); }
   static void fields(auto& self, auto&& f) { Linear::fields(self, f); }
 };
-
-Ref<Layer> make_transposed_linear(const LinearOptions& options, Diagnostics& diagnostics, Rngs& rngs);
 
 }  // namespace nnx

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "base/trimmed.h"
 #include "nnx/filter.h"
 #include "nnx/selective_visitor.h"
 #include "nnx/walk.h"
@@ -41,12 +42,6 @@ class Contents final : public SelectiveVisitor {
   }
   int depth_ = 0;
 };
-
-std::string_view trimmed(std::string_view text) {
-  while (text.starts_with(' ')) text.remove_prefix(1);
-  while (text.ends_with(' ')) text.remove_suffix(1);
-  return text;
-}
 
 template <class T> std::optional<T> parsed(std::string_view text) {
   T value{};
