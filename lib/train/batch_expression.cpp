@@ -7,7 +7,8 @@ namespace nnx {
 
 std::optional<BatchExpression> BatchExpression::read(const ConfigNode& node, Diagnostics& diagnostics) {
   if (!node.is_scalar()) {
-    diagnostics.report(node, {.expected = "an expression of x and y", .got = node.describe(), .hint = "e.g. \"x[:, :32]\""});
+    diagnostics.report(node,
+                       {.expected = "an expression of x and y", .got = node.describe(), .hint = "e.g. \"x[:, :32]\""});
     return std::nullopt;
   }
   const auto report_at = [&](size_t at, ErrorParts parts) {

@@ -1,5 +1,5 @@
-// An expression of a batch (lang/expression.h), in which x stands for its features and y for its labels or targets. It is
-// part of the compiled step.
+// An expression of a batch (lang/expression.h), in which x stands for its features and y for its labels or targets. It
+// is part of the compiled step.
 //
 //   const auto half = BatchExpression::read(node, diagnostics);    // "x[:, :32]"
 //   (*half)(x, y)
@@ -20,7 +20,8 @@ class BatchExpression {
   const ConfigNode& node() const { return node_; }
 
  private:
-  BatchExpression(lang::Expression expression, const ConfigNode& node) : expression_(std::move(expression)), node_(node) {}
+  BatchExpression(lang::Expression expression, const ConfigNode& node)
+      : expression_(std::move(expression)), node_(node) {}
   lang::Expression expression_;
   ConfigNode node_;
 };

@@ -1,7 +1,8 @@
 // A Feed says what of a batch goes to which input of the model.
 //
 //   data:
-//     inputs: {left: "x[:, :32]", right: "x[:, 32:]"}   # names of the model's inputs; without: the features are the only one
+//     inputs: {left: "x[:, :32]", right: "x[:, 32:]"}   # names of the model's inputs; without: the features are the
+//     only one
 #pragma once
 
 #include <span>

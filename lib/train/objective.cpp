@@ -26,11 +26,13 @@ void ObjectiveTerm::refuse(ErrorParts parts) const {
 const Array& ObjectiveTerm::prediction(std::span<const Array> outputs) const {
   const std::string got = outputs.size() == 1 ? "one Array" : fmt::format("a tuple of {}", outputs.size());
   if (!output_ && outputs.size() != 1)
-    refuse({.expected = "a model that gives one Array", .got = got,
+    refuse({.expected = "a model that gives one Array",
+            .got = got,
             .hint = "output: 0 takes the first of them, type: weighted_sum several"});
   const auto at = static_cast<size_t>(output_.value_or(0));
   if (at >= outputs.size())
-    refuse({.expected = fmt::format("a model with an output {}, counted from 0", at), .got = fmt::format("{} {}", got, types_text(outputs))});
+    refuse({.expected = fmt::format("a model with an output {}, counted from 0", at),
+            .got = fmt::format("{} {}", got, types_text(outputs))});
   return outputs[at];
 }
 
@@ -52,18 +54,20 @@ ObjectiveTerm::Judgement ObjectiveTerm::judge(std::span<const Array> outputs, co
     return out;
   } catch (const Error& error) {
     if (error.kind() != ErrorKind::shape) throw;
-    refuse({.message = fmt::format("does not fit the model's output {} and the targets {}: {}", given.type().to_string(),
-                                   wanted.type().to_string(), error.what())});
+    refuse({.message = fmt::format("does not fit the model's output {} and the targets {}: {}",
+                                   given.type().to_string(), wanted.type().to_string(), error.what())});
   }
 }
 
-Objective::Objective(const LossTerms& terms, const ConfigNode& node, const ConfigNode& target, Diagnostics& diagnostics) {
+Objective::Objective(const LossTerms& terms, const ConfigNode& node, const ConfigNode& target,
+                     Diagnostics& diagnostics) {
   std::optional<BatchExpression> usual;
   if (!target.is_null()) usual = BatchExpression::read(target, diagnostics);
   for (LossTerm term : terms) {
     if (term.name.empty()) term.node = node;
     else if (!lang::is_name(term.name))
-      diagnostics.report(term.node, {.expected = "the name of a term: letters, digits and _", .got = in_quotes(term.name)});
+      diagnostics.report(term.node,
+                         {.expected = "the name of a term: letters, digits and _", .got = in_quotes(term.name)});
     auto own = term.target.is_null() ? usual : BatchExpression::read(term.target, diagnostics);
     terms_.push_back(make<ObjectiveTerm>(std::move(term), std::move(own)));
   }

@@ -1,5 +1,5 @@
-// An Objective is what training makes small and what is measured of a model: a weighted sum of losses, each of one output of
-// the model and one target. A loss that stands alone is a sum of one.
+// An Objective is what training makes small and what is measured of a model: a weighted sum of losses, each of one
+// output of the model and one target. A loss that stands alone is a sum of one.
 //
 //   loss:
 //     type: weighted_sum
@@ -9,8 +9,8 @@
 //
 //   objective->metric_names()    // loss, digit_loss, pixels_loss, accuracy
 //
-// Weights are Numbers: a step that is compiled serves for any, and runs with other weights make one population. A loss that
-// stands alone without one is multiplied by nothing.
+// Weights are Numbers: a step that is compiled serves for any, and runs with other weights make one population. A loss
+// that stands alone without one is multiplied by nothing.
 #pragma once
 
 #include <functional>

@@ -98,7 +98,7 @@ struct TrainConfig {
     f("seed", self.seed, Field{.help = "of initial weights, dropout and the order of rows"}.at_least(0));
     f("data", self.data);
     f("model", self.model, component("layer", Field{.help = "the layer that is trained"}.must()));
-    f("modules", self.modules, Field{.help = "Module types of your own: name to arguments, attributes and call"});
+    f("modules", self.modules, component("modules", Field{.help = "Module types of your own: name to arguments, attributes and call"}));
     f("loss", self.loss, component("loss", Field{.help = "what is made small"}.must()));
     f("optimizer", self.optimizer, component("optimizer", Field{.help = "how parameters follow their gradients"}.must()));
     f("train", self.train);

@@ -31,6 +31,53 @@ optimizer: {type: adam, learning_rate: 1e-2, b1: 0.8}
 train: {epochs: 2}
 """
 
+MODULES = """data:
+  train: {type: synthetic, rows: 64, features: 4, classes: 2}
+modules:
+  Block:
+    arguments: [width, {rate: 0.1}]
+    attributes:
+      norm: {type: LayerNorm, num_features: "${width}"}
+      linear: {type: Linear, in_features: "${width}", out_features: "${width}"}
+      drop: {type: Dropout, rate: "${rate}"}
+    call: x + drop(linear(norm(x)))
+  Net:
+    arguments: {width: null, last: {type: Linear, in_features: 4, out_features: 2}}
+    inputs: [image, {scale: 1}]
+    attributes:
+      blocks: [{type: Block, width: "${width}"}, {type: Block, width: "${width}", rate: 0}]
+      tails: {first: gelu, second: {type: Sequential, layers: {own: {type: Block, width: 4}, again: {ref: own}}}}
+      again: {ref: "blocks[0]"}
+      head: "${last}"
+      bias: {type: Param, shape: [2], init: {type: normal, stddev: 0.02}}
+    call: |
+      h = image * scale
+      for block in blocks:
+        h = block(h)
+      return head(tails.second(again(tails.first(h)))) + bias
+model: {type: Net, width: 4}
+loss: softmax_cross_entropy
+optimizer: {type: adam, learning_rate: 1e-2}
+train: {epochs: 1}
+"""
+GOOD_MODULES = {
+    "all forms": MODULES,
+    "a bare name": MODULES.replace("[width, {rate: 0.1}]", "[{width: 4}, {rate: 0.1}]").replace("{type: Net, width: 4}", "Net")
+                          .replace("{width: null, last", "{width: 4, last"),
+    "below built-in layers": MODULES.replace("{type: Net, width: 4}", "{type: Sequential, layers: {a: {type: Scan, length: 2, layer: "
+                                             "{type: Block, width: 4}}, net: {type: Net, width: 4}}}"),
+}
+BAD_MODULES = [
+    ("num_features: ", "num_feature: "), ('in_features: "${width}"', "in_features: 0"), ("{type: Dropout, rate", "{type: Dropout, rat"),
+    ("rate: \"${rate}\"", "rate: 2"), ("[width, {rate: 0.1}]", "[width, {rate: 0.1, more: 1}]"), ("[width, {rate: 0.1}]", "[width, 3x]"),
+    ("[width, {rate: 0.1}]", "width"), ("[image, {scale: 1}]", "[image, type]"), ("call: x + drop(linear(norm(x)))", "cal: x"),
+    ("call: x + drop(linear(norm(x)))", "call: [x]"), ("gelu,", "Linear,"), ("gelu,", "null,"), ("shape: [2], ", ""),
+    ("shape: [2]", "shape: [0]"), ("stddev", "stdev"), ("type: normal", "type: normale"), ("{ref: \"blocks[0]\"}", "{ref: [blocks]}"),
+    ("again: {ref: own}", "again: {ref: own, type: Block}"), ("  Net:", "  Linear:"), ("  Net:", "  Param:"), ("  Net:", "  2Net:"),
+    ("      tails:", "      tail-s:"), ("own: {type: Block, width: 4}", "own: {width: 4}"), ("{type: Net, width: 4}", "3"),
+    ("layers: {own", "layer: {own"),
+]
+
 
 class InFolder(unittest.TestCase):
     def setUp(self):
@@ -38,6 +85,10 @@ class InFolder(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
         (self.folder / "small.yaml").write_text(SMALL)
+
+    def written(self, name, text):
+        (self.folder / name).write_text(text)
+        return name
 
     def run_program(self, *arguments, **options):
         return subprocess.run([PROGRAM, *map(str, arguments)], cwd=self.folder, capture_output=True, text=True,
@@ -67,10 +118,6 @@ class Commands(InFolder):
         self.bad(78, "bad.yaml:1:17: train.epochs", "validate", "small.yaml", "--overlay", self.written("bad.yaml", "train: {epochs: 0}\n"))
         self.bad(64, "did you mean", "explain", "BatchNrm")
         self.assertEqual(self.run_program().returncode, 64)
-
-    def written(self, name, text):
-        (self.folder / name).write_text(text)
-        return name
 
     def test_stdout_has_the_result_alone_and_json_is_json(self):
         run = self.good("--config", "small.yaml", "--json", "output_dir=run")
@@ -238,6 +285,18 @@ class Examples(InFolder):
         blocks = re.findall(r"```sh\n(.*?)```", text, re.S)
         self.run_examples([line for block in blocks for line in block.splitlines() if line and not line.startswith("#")])
 
+    def test_docs_config_yaml(self):
+        blocks = re.findall(r"```yaml\n(.*?)```", (SOURCE / "docs" / "config.md").read_text(), re.S)
+        modules = next(b for b in blocks if b.startswith("modules:"))
+        losses = next(b for b in blocks if b.startswith("loss:"))
+        rest = ("data: {train: {type: synthetic, rows: 64, features: 64, classes: 10}}\n"
+                "optimizer: {type: adam, learning_rate: 1e-3}\ntrain: {epochs: 1}\n")
+        self.written("modules.yaml", modules + rest + "loss: softmax_cross_entropy\n")
+        self.good("validate", "modules.yaml")
+        self.written("losses.yaml", losses + rest + "modules:\n  Two:\n    attributes:\n      a: {type: Linear, in_features: 64, "
+                     "out_features: 10}\n      b: {type: Linear, in_features: 64, out_features: 64}\n    call: a(x), b(x)\nmodel: Two\n")
+        self.good("validate", "losses.yaml")
+
     def test_help(self):
         lines = re.findall(r"^  (nnx-train .*)$", self.good("--help"), re.M)
         commands = re.findall(r"^  ([a-z-]+) {2,}", self.good("--help").split("Subcommands:")[1], re.M)
@@ -273,6 +332,27 @@ class Schema(InFolder):
                      "several_errors", "learning_rate_is_a_word"):
             with self.subTest(name):
                 self.assertNotEqual(self.errors(SOURCE / "tests/train/bad_configs" / f"{name}.yaml"), [])
+
+    def test_module_types_are_checked_as_the_program_does(self):
+        for note, text in GOOD_MODULES.items():
+            with self.subTest(note):
+                file = self.written("modules.yaml", text)
+                self.assertEqual(self.errors(self.folder / file), [])
+                self.good("validate", file)
+        for old, new in BAD_MODULES:
+            with self.subTest(new):
+                self.assertEqual(MODULES.count(old), 1)
+                file = self.written("modules.yaml", MODULES.replace(old, new))
+                self.assertNotEqual(self.errors(self.folder / file), [])
+                self.assertEqual(self.run_program("validate", file).returncode, 78)
+
+    def test_without_modules_only_built_in_layers_have_names(self):
+        data, model = MODULES[:MODULES.index("modules:")], MODULES[MODULES.index("model:"):]
+        self.assertNotEqual(self.errors(self.folder / self.written("no_modules.yaml", data + model)), [])
+        self.written("parts.yaml", MODULES[:MODULES.index("model:")])
+        including = self.written("including.yaml", "include: parts.yaml\n" + data + model)
+        self.assertEqual(self.errors(self.folder / including), [])
+        self.good("validate", including)
 
     def test_an_interpolation_may_stand_for_a_number(self):
         (self.folder / "small.yaml").write_text(SMALL.replace("batch_size: 8", 'batch_size: "${seed + 8}"'))
