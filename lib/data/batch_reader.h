@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 
 #include "base/fields.h"
@@ -21,18 +22,21 @@ struct LoaderOptions {
   int64_t batch_size = 32;
   bool shuffle = true;
   bool drop_last = true;
-  int64_t prefetch = 8;
+  std::optional<int64_t> prefetch = {};
+  int threads = 1;   // that compute the steps
 
   static void fields(auto& self, auto&& f) {
     f("batch_size", self.batch_size, Field{.help = "rows in a batch"}.at_least(1));
     f("shuffle", self.shuffle, Field{.help = "a new order each epoch; otherwise that of the file"});
     f("drop_last", self.drop_last, Field{.help = "leave out the rows at the end of an epoch that fill no batch"});
-    f("prefetch", self.prefetch, Field{.help = "batches gathered ahead"}.at_least(1).at_most(64));
+    f("prefetch", self.prefetch,
+      Field{.help = "batches gathered ahead by a thread of its own; 0: none, the threads of the step gather each when it is due; "
+                    "null: 8 where the step leaves a processor idle, else 0"}.at_least(0).at_most(64));
   }
 };
 
 // The options of an evaluation: every row, once, in the order of the file.
-LoaderOptions evaluation_options(int64_t batch_size);
+LoaderOptions evaluation_options(int64_t batch_size, int threads = 1);
 
 struct Cursor {
   int64_t epoch = 0;
@@ -52,8 +56,8 @@ class BatchReader {
   // Throws ErrorKind::config when the options are out of range or leave an epoch without a batch.
   BatchReader(Dataset data, const LoaderOptions& options, uint64_t seed, RowHook hook = {});
 
-  // x: batch_size rows of features; y: as many targets. One thread at a time.
-  void read(Cursor at, void* x, void* y);
+  // x: batch_size rows of features; y: as many targets. One call at a time; up to `threads` copy, but one where there is a hook.
+  void read(Cursor at, void* x, void* y, int threads = 1);
 
   const Dataset& data() const { return data_; }
   int64_t batch_size() const { return options_.batch_size; }
@@ -64,6 +68,8 @@ class BatchReader {
   size_t x_bytes() const, y_bytes() const;      // of a batch
 
  private:
+  void copy_rows(Cursor at, int64_t begin, int64_t end, char* x, char* y) const;
+
   Dataset data_;
   LoaderOptions options_;
   uint64_t seed_;

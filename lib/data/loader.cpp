@@ -22,12 +22,18 @@ BufferRef make_weight(int64_t batch_size, int64_t count) {
 
 }  // namespace
 
+int64_t batches_ahead(const LoaderOptions& options) {
+  const auto processors = static_cast<int>(std::thread::hardware_concurrency());
+  return options.prefetch.value_or(options.threads < processors ? 8 : 0);
+}
+
 Loader::Loader(Dataset data, const LoaderOptions& options, uint64_t seed, RowHook hook)
-    : reader_(std::move(data), options, seed, std::move(hook)) {
+    : reader_(std::move(data), options, seed, std::move(hook)), threads_(options.threads) {
   const int64_t size = batch_size(), tail = this->data().rows % size;
   full_weight_ = make_weight(size, size);
   last_weight_ = tail ? make_weight(size, tail) : full_weight_;
-  slots_.resize(static_cast<size_t>(options.prefetch) + max_held);
+  const auto ahead = static_cast<size_t>(batches_ahead(options));
+  slots_.resize(ahead + max_held);
   free_.reserve(slots_.size());
   ready_.reserve(slots_.size());
   held_.reserve(slots_.size());
@@ -35,10 +41,11 @@ Loader::Loader(Dataset data, const LoaderOptions& options, uint64_t seed, RowHoo
     allocate(slots_[i]);
     free_.push_back(i);
   }
-  thread_ = std::thread([this] { work(); });
+  if (ahead > 0) thread_ = std::thread([this] { work(); });
 }
 
 Loader::~Loader() {
+  if (!thread_.joinable()) return;
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
@@ -52,7 +59,7 @@ void Loader::allocate(Slot& slot) const {
   slot.y = Buffer::allocate(reader_.y_bytes());
 }
 
-// Takes back what nobody holds any more, and gives away the oldest of too many. The mutex is held.
+// Takes back what nobody holds any more, and gives away the oldest of too many. The mutex is held, where there is a thread.
 void Loader::reclaim() {
   std::erase_if(held_, [this](size_t i) {
     const bool dropped = slots_[i].x.use_count() == 1 && slots_[i].y.use_count() == 1;
@@ -65,7 +72,8 @@ void Loader::reclaim() {
   held_.erase(held_.begin());
 }
 
-Batch Loader::next() {
+// A slot that the loader's thread has filled.
+size_t Loader::wait_for_batch() {
   std::unique_lock lock(mutex_);
   reclaim();
   work_.notify_one();
@@ -73,9 +81,22 @@ Batch Loader::next() {
   if (ready_.empty()) std::rethrow_exception(error_);
   const size_t i = ready_.front();
   ready_.erase(ready_.begin());
-  held_.push_back(i);
-  lock.unlock();
+  return i;
+}
 
+// A slot that is filled now.
+size_t Loader::gather_batch() {
+  reclaim();
+  const size_t i = free_.back();
+  slots_[i].at = cursor_;
+  reader_.read(cursor_, slots_[i].x->data(), slots_[i].y->data(), threads_);
+  free_.pop_back();
+  return i;
+}
+
+Batch Loader::next() {
+  const size_t i = thread_.joinable() ? wait_for_batch() : gather_batch();
+  held_.push_back(i);
   const Slot& slot = slots_[i];
   check(slot.at == cursor_, "the loader's thread is out of step");
   const int64_t count = reader_.count_of(cursor_.batch);

@@ -1,5 +1,6 @@
-// A Loader hands out batches of a Dataset, gathered ahead of time by a thread of its own, in an order that is a pure
-// function of (seed, epoch): where it stands is one Cursor, and any Cursor can be set at once.
+// A Loader hands out batches of a Dataset in an order that is a pure function of (seed, epoch): where it stands is one Cursor,
+// and any Cursor can be set at once. A thread of its own gathers batches ahead, where the steps leave a processor idle.
+// Where they do not, such a thread would only hold up one of theirs: they gather each batch themselves when it is due.
 //
 //   Loader loader(train, {.batch_size = 64}, seed);
 //   for (int64_t step = 0; step < steps; ++step) {
@@ -36,9 +37,12 @@ struct Batch {
   Cursor at = {};
 };
 
+// How many batches a Loader gathers ahead.
+int64_t batches_ahead(const LoaderOptions& options);
+
 class Loader {
  public:
-  // Throws what BatchReader does. The hook is called by the loader's thread.
+  // Throws what BatchReader does. The hook is called by the loader's thread, or in next() where there is none.
   Loader(Dataset data, const LoaderOptions& options, uint64_t seed, RowHook hook = {});
   ~Loader();
   Loader(const Loader&) = delete;
@@ -63,9 +67,12 @@ class Loader {
   };
   void allocate(Slot& slot) const;
   void reclaim();
+  size_t wait_for_batch();
+  size_t gather_batch();
   void work();
 
-  BatchReader reader_;  // reads in the loader's thread
+  BatchReader reader_;  // reads in the loader's thread, if there is one
+  int threads_;
   BufferRef full_weight_, last_weight_;
   std::vector<Slot> slots_;
 
@@ -81,7 +88,7 @@ class Loader {
   bool stop_ = false;
   std::exception_ptr error_;
 
-  std::thread thread_;  // last: it starts when everything else stands
+  std::thread thread_;  // none when nothing is gathered ahead; last: it starts when everything else stands
 };
 
 }  // namespace nnx

@@ -33,7 +33,7 @@ Estimate estimate(Setup& setup) {
   if (data.test) out.data_bytes += bytes_of(*data.test);
   const LoaderOptions& loader = setup.config.data.loader;
   const size_t row = bytes_of(data.train) / static_cast<size_t>(std::max<int64_t>(data.train.rows, 1));
-  out.prefetch_bytes = row * static_cast<size_t>(loader.batch_size) * static_cast<size_t>(loader.prefetch);
+  out.prefetch_bytes = row * static_cast<size_t>(loader.batch_size) * static_cast<size_t>(batches_ahead(loader));
   const TrainStep step = compiled_train_step(setup);
   const PlanReport& report = step.plan()->report();
   out.step_bytes = report.arena_bytes + report.constant_bytes;

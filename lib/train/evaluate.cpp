@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "kernels/kernel.h"
 #include "train/environment.h"
 #include "train/run_directory.h"
 
@@ -39,7 +40,7 @@ Evaluation::Evaluation(Ref<Layer> model, Ref<Objective> objective, const Dataset
     : model_(model),
       objective_(objective),
       step_(model, objective, feed, precision),
-      loader_(data, evaluation_options(std::min(batch_size, data.rows)), 0) {}
+      loader_(data, evaluation_options(std::min(batch_size, data.rows), kernels::max_threads()), 0) {}
 
 Metrics Evaluation::operator()() {
   const EvalMode mode(model_);

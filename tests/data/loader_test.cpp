@@ -101,8 +101,28 @@ TEST_CASE("loader: the cursor may jump while the thread is busy") {
   }
 }
 
+TEST_CASE("loader: a batch that is gathered when it is due, by several threads, is the one that is gathered ahead") {
+  const Dataset data = test::numbered_rows(1000, 200);   // of so many bytes that each thread has some to copy
+  Loader due(data, {.batch_size = 300, .drop_last = false, .prefetch = 0, .threads = 3}, 5);
+  Loader ahead(data, {.batch_size = 300, .drop_last = false, .prefetch = 2}, 5);
+  const auto bytes = [](const BufferRef& buffer) { return std::string(buffer->as<char>(), buffer->bytes()); };
+  std::vector<Batch> kept;
+  for (int i = 0; i < 20; ++i) {
+    if (i == 11) due.set_cursor({0, 3}), ahead.set_cursor({0, 3});
+    const Batch a = due.next(), b = ahead.next();
+    CHECK(a.at == b.at);
+    CHECK(a.count == b.count);
+    for (const auto part : {&Batch::x, &Batch::y, &Batch::weight}) CHECK((bytes(a.*part) == bytes(b.*part)));
+    if (i % 3 == 0) kept.push_back(a);
+  }
+  CHECK(labels_of(kept[0]) == labels_of(Loader(data, {.batch_size = 300, .drop_last = false}, 5).next()));
+}
+
 TEST_CASE("loader: steady epochs allocate nothing, though the caller holds the last two batches") {
-  Loader loader(test::numbered_rows(3000, 4), {.batch_size = 7, .drop_last = false}, 2);
+  int64_t prefetch = 0;
+  SUBCASE("gathered when due") {}
+  SUBCASE("gathered ahead") { prefetch = 8; }
+  Loader loader(test::numbered_rows(3000, 4), {.batch_size = 7, .drop_last = false, .prefetch = prefetch}, 2);
   Batch current = loader.next(), previous;
   const int64_t buffers = Buffer::allocations(), all = test::allocations();
   for (int64_t i = 0; i < 3 * loader.batches_per_epoch(); ++i) {
@@ -139,7 +159,10 @@ TEST_CASE("loader: f32 targets of several columns") {
 }
 
 TEST_CASE("loader: the hook changes rows, and what it throws comes out of next()") {
-  Loader loader(test::numbered_rows(8, 1), {.batch_size = 2, .shuffle = false}, 0,
+  int64_t prefetch = 0;
+  SUBCASE("gathered when due") {}
+  SUBCASE("gathered ahead") { prefetch = 8; }
+  Loader loader(test::numbered_rows(8, 1), {.batch_size = 2, .shuffle = false, .prefetch = prefetch}, 0,
                 [](Cursor at, int64_t row, std::span<float> features) {
                   if (at.batch == 3) throw std::runtime_error("row " + std::to_string(row));
                   features[0] += 100.0f;
@@ -164,7 +187,7 @@ TEST_CASE("loader: options and cursors out of range") {
     return test::error_of(ErrorKind::config, none, [&] { Loader(test::numbered_rows(10, 1), o, 0); });
   };
   CHECK(refusal({.batch_size = 0}) == "batch_size: expected a number from 1 to 2147483648, got 0");
-  CHECK(refusal({.prefetch = 65}) == "prefetch: expected a number from 1 to 64, got 65");
+  CHECK(refusal({.prefetch = 65}) == "prefetch: expected a number from 0 to 64, got 65");
   CHECK(refusal({.batch_size = 11}) ==
         "batch_size: expected at most the 10 rows there are, got 11; or set drop_last: false");
   Loader loader(test::numbered_rows(10, 1), {.batch_size = 4}, 0);
