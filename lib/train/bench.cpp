@@ -148,6 +148,17 @@ std::string to_string(const BenchResult& r) {
          row("loss", fmt::format("{:.4f} before, {:.4f} after", r.loss_before, r.loss_after));
 }
 
+std::string table_head(size_t width) {
+  return fmt::format("{:<{}} {:>6} {:>10}  {:<20} {:>8} {:>8} {:>6} {:>12}\n", "config", width, "batch", "ms a step", "range of blocks",
+                     "GFLOP/s", "of peak", "steps", "arena bytes");
+}
+
+std::string table_line(const BenchResult& r, size_t width) {
+  const auto [least, most] = std::ranges::minmax(r.block_ms);
+  return fmt::format("{:<{}} {:>6} {:>10.4f}  {:<20} {:>8.1f} {:>6.1f} % {:>6} {:>12}\n", r.config, width, r.batch_size, r.ms,
+                     fmt::format("{:.4f} to {:.4f}", least, most), r.gflops, 100 * r.peak_share, r.plan_steps, grouped(r.arena_bytes));
+}
+
 std::string to_json(const BenchResult& result) { return to_json(to_config(result)); }
 
 TrainStep compiled_train_step(Setup& setup) {

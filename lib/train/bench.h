@@ -22,6 +22,7 @@ struct BenchOptions {
 };
 
 struct BenchResult {
+  std::string config;                        // a name for the table
   int threads = 0;
   std::string isa, library;
   int64_t batch_size = 0, steps = 0;
@@ -35,6 +36,7 @@ struct BenchResult {
   double loss_before = 0, loss_after = 0;  // mean over the batches of the first and the last round
 
   static void fields(auto& self, auto&& f) {
+    f("config", self.config);
     f("threads", self.threads);
     f("isa", self.isa);
     f("library", self.library);
@@ -64,6 +66,10 @@ struct BenchResult {
 BenchResult bench(Setup& setup, const BenchOptions& options = {});
 std::string to_string(const BenchResult& result);  // for people
 std::string to_json(const BenchResult& result);    // an object of the fields above
+
+// A line of a table for several workloads, and what stands above it; `width` is that of the first column, the config.
+std::string table_head(size_t width);
+std::string table_line(const BenchResult& result, size_t width);
 
 // Up to `count` different full batches of the training data, as an epoch gives them.
 std::vector<BatchArrays> gather_batches(const Setup& setup, int64_t count);

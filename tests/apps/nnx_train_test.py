@@ -129,6 +129,15 @@ class Commands(InFolder):
                 json.loads(self.good(*arguments, "--json"))
         self.assertEqual(json.loads(self.good("validate", "small.yaml", "--json"))["parameters"], 4 * 8 + 8 + 8 * 2 + 2)
 
+    def test_bench_times_one_config_or_prints_a_table_of_several(self):
+        self.written("wider.yaml", "include: [small.yaml]\ndata: {batch_size: 16}\n")
+        one = json.loads(self.good("bench", "--config", "small.yaml", "--config", "wider.yaml", "--steps", "5", "--json"))
+        self.assertEqual(one["batch_size"], 16)
+        both = json.loads(self.good("bench", "small.yaml", "wider.yaml", "data.shuffle=false", "--steps", "5", "--json"))
+        self.assertEqual([(row["config"], row["batch_size"]) for row in both], [("small.yaml", 8), ("wider.yaml", 16)])
+        lines = self.good("bench", "small.yaml", "wider.yaml", "--steps", "5").splitlines()
+        self.assertEqual([line.split()[0] for line in lines], ["config", "small.yaml", "wider.yaml"])
+
     def test_the_rendered_config_names_every_source_and_repeats_the_run(self):
         self.written("second.yaml", "data: {batch_size: 16}\noptimizer: {b2: 0.99}\n")
         self.written("first_overlay.yaml", "model: {layers: {linear1: {out_features: \"${width}\"}, "

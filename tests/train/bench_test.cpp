@@ -3,8 +3,11 @@
 
 #include <doctest/doctest.h>
 
-#include <nlohmann/json.hpp>
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "support/paths.h"
 #include "train/inspect.h"
@@ -47,6 +50,34 @@ TEST_CASE("bench: without a number of steps it takes the time it is given") {
   const BenchResult r = bench(setup, {.seconds = 0.05, .warm_up_seconds = 0, .blocks = 2});
   CHECK(r.steps >= 8);
   CHECK(r.block_ms.size() == 2);
+}
+
+TEST_CASE("bench: a line of the table has the figures of its workload") {
+  Setup setup = prepare(workload("w1s.yaml"));
+  BenchResult r = bench(setup, {.steps = 20, .warm_up_seconds = 0, .blocks = 2});
+  r.config = "w1s.yaml";
+  const std::string head = table_head(12), line = table_line(r, 12);
+  CHECK(head.size() == line.size());   // the columns are those of the head
+  std::istringstream words(line);
+  std::string name;
+  int64_t batch = 0;
+  double ms = 0;
+  words >> name >> batch >> ms;
+  CHECK(name == "w1s.yaml");
+  CHECK(batch == 5);
+  CHECK(ms == doctest::Approx(r.ms).epsilon(0.05));
+  CHECK(line.find(fmt::format(" {} ", r.plan_steps)) != std::string::npos);
+}
+
+TEST_CASE("the arena of a training step is hardly larger than what is alive in it at once") {
+  for (const char* name : {"w1.yaml", "w2.yaml", "w2_erf.yaml", "w8.yaml", "w8b.yaml", "w9.yaml"}) {
+    CAPTURE(name);
+    Setup setup = prepare(workload(name));
+    const TrainStep step = compiled_train_step(setup);
+    const PlanReport& report = step.plan()->report();
+    CHECK(report.live_bytes > 0);
+    CHECK(static_cast<double>(report.arena_bytes) <= 1.15 * static_cast<double>(report.live_bytes));
+  }
 }
 
 TEST_CASE("plan: JSON of the training step") {
