@@ -259,6 +259,36 @@ TEST_CASE("cell 8: a stack of layers is made by vmap and applied by scan") {
   CHECK(values(model->bn->mean) != values(stack["bn.mean"]));
 }
 
+TEST_CASE("cells 7 and 8 together: an ensemble and its optimizers, made by vmap, are trained in one vmapped step") {
+  const auto train = [](Ref<MLP> m, Ref<Optimizer> o, Array inputs, Array targets) {
+    auto [loss, grads] = value_and_grad([&](Ref<MLP> inner) { return mean(square(inner(inputs) - targets)); })(m);
+    o->update(grads);
+    return loss;
+  };
+  const auto models = vmap([](Ref<Rngs> rngs) { return make<MLP>(2, 16, 10, *rngs); }, {.axis_size = 3})(make<Rngs>(0));
+  const auto [def, stack] = split(models);
+  std::vector<Ref<MLP>> singles;
+  std::vector<Ref<Optimizer>> single_optimizers;
+  for (int64_t i = 0; i < 3; ++i) {
+    singles.push_back(merge<MLP>(def, stack.map([&](const Path&, const Array& v) { return index_axis(v, 0, i); })));
+    single_optimizers.push_back(make<Optimizer>(singles.back(), optim::adam(1e-3)));
+  }
+  const auto optimizers = vmap([](Ref<MLP> m) { return make<Optimizer>(m, optim::adam(1e-3)); })(models);
+  CHECK(optimizers->step.shape() == Shape{3});
+  CHECK(optimizers->model == models);
+  const auto step = jit([&](Ref<MLP> m, Ref<Optimizer> o, Array x, Array y) {
+    return vmap(train, {.in_axes = {0, 0, no_axis, no_axis}})(m, o, x, y);
+  });
+  const Array x = ones({5, 2}), y = ones({5, 10});
+  for (int call = 0; call < 3; ++call) {
+    const std::vector<float> losses = step(models, optimizers, x, y).to_vector<float>();
+    for (size_t i = 0; i < 3; ++i)
+      CHECK(losses[i] == doctest::Approx(train(singles[i], single_optimizers[i], x, y).item<float>()).epsilon(1e-4));
+  }
+  CHECK(optimizers->step.get().to_vector<uint32_t>() == std::vector<uint32_t>(3, 3));
+  CHECK(step.entries() == 1);
+}
+
 TEST_CASE("cell 9: a Module with parameters and a count") {
   auto model = stateful_linear();
   const std::vector<float> w = values(model->w);

@@ -3,10 +3,8 @@
 
 #include "checkpoint/checkpoint.h"
 #include "help.h"
-#include "nn/batch_norm.h"
-#include "nn/dropout.h"
 #include "nn/layer_norm.h"
-#include "nn/linear.h"
+#include "support/guide_mlp.h"
 #include "train/evaluate.h"
 #include "train/inspect.h"
 #include "train/steps.h"
@@ -17,25 +15,15 @@ using test::TemporaryFolder;
 
 namespace twin {
 
-struct MLP : Module<MLP, Layer> {
-  Ref<Linear> linear1, linear2;
-  Ref<Dropout> dropout;
-  Ref<BatchNorm> bn;
-  MLP() = default;
-  MLP(int64_t din, int64_t dmid, int64_t dout, Rngs& rngs) {
-    linear1 = make<Linear>(din, dmid, rngs);
-    bn = make<BatchNorm>(BatchNormOptions{.num_features = dmid}, rngs);
-    dropout = make<Dropout>(0.1, rngs);
-    linear2 = make<Linear>(dmid, dout, rngs);
-  }
-  Array operator()(const Array& x) override { return linear2(gelu(dropout(bn(linear1(x))))); }
-  static void fields(auto& self, auto&& f) {
-    f("linear1", self.linear1);
-    f("dropout", self.dropout);
-    f("bn", self.bn);
-    f("linear2", self.linear2);
-  }
-};
+// The attributes of the config are made in another order than those of the guide.
+Ref<Layer> mlp(Rngs& rngs) {
+  auto model = make<test::MLP>();
+  model->linear1 = make<Linear>(64, 128, rngs);
+  model->bn = make<BatchNorm>(128, rngs);
+  model->dropout = make<Dropout>(0.1, rngs);
+  model->linear2 = make<Linear>(128, 10, rngs);
+  return model;
+}
 
 struct Block : Module<Block, Layer> {
   Ref<LayerNorm> norm;
@@ -227,11 +215,15 @@ std::string structure(const Ref<Layer>& model) {
   return text;
 }
 
-template <class T, class... A> void check_twin(const std::string& name, A... arguments) {
+template <class T, class... A> auto made(A... arguments) {
+  return [=](Rngs& rngs) -> Ref<Layer> { return make<T>(arguments..., rngs); };
+}
+
+void check_twin(const std::string& name, const std::function<Ref<Layer>(Rngs&)>& make_twin) {
   CAPTURE(name);
   Setup setup = prepare(config(name));
   Rngs rngs(static_cast<uint64_t>(setup.config.seed));
-  const Ref<Layer> twin = make<T>(arguments..., rngs);
+  const Ref<Layer> twin = make_twin(rngs);
   CHECK(structure(setup.model) == structure(twin));
   const auto yaml = trained(setup, setup.model, setup.feed);
   // The Siamese in C++ takes the whole batch and cuts it itself.
@@ -246,12 +238,12 @@ template <class T, class... A> void check_twin(const std::string& name, A... arg
 }  // namespace
 
 TEST_CASE("an architecture in YAML trains to the very bits of its twin in C++") {
-  check_twin<twin::MLP>("mlp", 64, 128, 10);
-  check_twin<twin::ResidualMLP>("residual_mlp", 64, 64, 10);
-  check_twin<twin::Siamese>("siamese", 32, 48, 10);
-  check_twin<twin::Autoencoder>("autoencoder", 64, 16);
-  check_twin<twin::Mixture>("mixture_of_experts", 64, 32, 10);
-  check_twin<twin::MultiTask>("multi_task", 64, 48, 10);
+  check_twin("mlp", twin::mlp);
+  check_twin("residual_mlp", made<twin::ResidualMLP>(64, 64, 10));
+  check_twin("siamese", made<twin::Siamese>(32, 48, 10));
+  check_twin("autoencoder", made<twin::Autoencoder>(64, 16));
+  check_twin("mixture_of_experts", made<twin::Mixture>(64, 32, 10));
+  check_twin("multi_task", made<twin::MultiTask>(64, 48, 10));
 }
 
 TEST_CASE("what a config shares is in a checkpoint once, and stays shared when the run is resumed") {
