@@ -186,6 +186,8 @@ FieldDoc field_doc(std::string_view name, std::string type, const ComponentField
   doc.one_of.assign(field.one_of.begin(), field.one_of.end());
   doc.required = field.required;
   doc.component = given.component;
+  constexpr std::string_view unread = "component";  // and no registry reads it
+  if (doc.component.empty() && doc.type.ends_with(unread)) doc.type.replace(doc.type.size() - unread.size(), unread.size(), "value");
   doc.or_number = given.or_number;
   if (with_default && !field.required) doc.default_value = write_flow(default_value);
   return doc;

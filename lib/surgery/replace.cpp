@@ -139,9 +139,11 @@ OperationReport replace(const ReplaceOptions& o, Patient& patient) {
 
 OperationReport resize(const ResizeOptions& o, Patient& patient) {
   const ModuleTargets targets = module_targets(o, patient);
+  const Diagnostics::Unrecorded unrecorded(patient.diagnostics);  // the specs are made here: no config has them
   return replace_each(targets, o, o.keep, patient, [&](const ModulePlace& place) {
     const Origin origin = o.select.origin();
-    std::vector<ConfigNode::Entry> entries{{"type", origin, ConfigNode::scalar(place.module->type().name, false, origin, o.select.path())}};
+    const ConfigNode type = ConfigNode::scalar(place.module->type().name, false, origin, o.select.path().key("type"));
+    std::vector<ConfigNode::Entry> entries{{"type", origin, type}};
     for (const auto& [name, value] : o.with) entries.push_back({name, value.origin(), value});
     return ConfigNode::map(std::move(entries), origin, o.select.path());
   });

@@ -43,10 +43,12 @@ Json type_is(const std::string& name) {
   return condition;
 }
 
-// Definitions are named by what registries and fields call what stands in a place: "layer", "layer.Linear",
-// "attribute". Module types of one's own are known only to the config. So there are two kinds of layers: "layer" is one
-// that is built in, "own_layer" may have a type of one's own, with arguments that are not known; each holds layers of
-// its own kind.
+// Definitions are named by what registries and fields call what stands in a place: "layer", "attribute". With a type
+// they hold its arguments ("layer.Linear"), of which none is required there: "layer" says which are.
+//
+// Module types of one's own are known only to the config. So "layer" is one that is built in, and "own_layer" one that
+// may have another type, with arguments that are not known; each holds layers of its own kind. "partial_layer" is the
+// latter with arguments left out: in surgery, that of another layer stands in for them.
 class SchemaWriter {
  public:
   explicit SchemaWriter(bool overlay) : overlay_(overlay) {}
@@ -54,7 +56,7 @@ class SchemaWriter {
   Json run() {
     Json root = with("$schema", "http://json-schema.org/draft-07/schema#");
     root["title"] = overlay_ ? "nnx-train overlay" : "nnx-train config";
-    own_ = true;
+    layers_ = "own_layer";
     root.update(object(config_keys()));
     root["properties"]["include"] = Json{{"description", "files that this one is merged over, relative to it"},
                                          {"type", Json::array({"string", "array"})},
@@ -69,7 +71,7 @@ class SchemaWriter {
 
  private:
   // The keys of a config that are layers.
-  Json built_in_layers() const {
+  static Json built_in_layers() {
     Json keys = Json::object();
     for (const FieldDoc& field : config_keys())
       if (field.component == "layer") keys[field.name] = reference("layer");
@@ -79,12 +81,16 @@ class SchemaWriter {
   Json definitions() {
     Json all = Json::object();
     for (const CatalogSection& section : catalog()) {
-      own_ = section.what != "layer";
-      all[section.what] = component(section);
+      if (section.what == "operation") {
+        add_operations(all, section);
+        continue;
+      }
+      layers_ = "layer";
+      all[section.what] = component(section, "");
       for (const ComponentDoc& doc : *section.components) all[section.what + "." + doc.name] = arguments(doc);
-      if (own_) continue;
-      own_ = true;
-      all["own_layer"] = component(section);
+      if (section.what != "layer") continue;
+      layers_ = "own_layer";
+      for (const char* prefix : {"own_", "partial_"}) all[prefix + section.what] = component(section, prefix);
       for (const ComponentDoc& doc : *section.components)
         if (holds_layers(doc)) all["own_layer." + doc.name] = arguments(doc);
     }
@@ -100,25 +106,26 @@ class SchemaWriter {
 
   // ---- components
 
-  bool may_be_own(const CatalogSection& section) const { return own_ && section.what == "layer"; }
-
-  // A bare name where nothing is required, or {type: ...} with the arguments of that type.
-  Json component(const CatalogSection& section) const {
+  // A bare name where nothing is required, or {type: ...} with the arguments of that type. The prefix is "", or that of
+  // layers that may have a type of one's own.
+  Json component(const CatalogSection& section, std::string_view prefix) const {
+    const bool own = !prefix.empty(), complete = !overlay_ && prefix != "partial_";
     Json bare = Json::array(), all = Json::array(), rules = Json::array();
     for (const ComponentDoc& doc : *section.components) {
       all.push_back(doc.name);
-      const bool needs = std::ranges::any_of(doc.fields, &FieldDoc::required);
-      if (!needs || overlay_) bare.push_back(doc.name);
-      const std::string prefix = may_be_own(section) && holds_layers(doc) ? "own_layer" : section.what;
-      rules.push_back(Json{{"if", type_is(doc.name)}, {"then", reference(prefix + "." + doc.name)}});
+      const Json needed = complete ? required_keys(doc.fields) : Json::array();
+      if (needed.empty()) bare.push_back(doc.name);
+      Json then = reference((own && holds_layers(doc) ? "own_" : "") + section.what + "." + doc.name);
+      if (!needed.empty()) then = with("allOf", Json::array({std::move(then), with("required", needed)}));
+      rules.push_back(Json{{"if", type_is(doc.name)}, {"then", std::move(then)}});
     }
     Json map = with("type", "object");
-    map["properties"] = with("type", may_be_own(section) ? any_of({identifier(), interpolated()}) : with("enum", all));
+    map["properties"] = with("type", own ? any_of({identifier(), interpolated()}) : with("enum", all));
     map["allOf"] = std::move(rules);
     if (!overlay_) map["required"] = Json::array({"type"});
     Json names = Json::array();
     if (!bare.empty()) names.push_back(with("enum", std::move(bare)));
-    if (may_be_own(section)) {
+    if (own) {
       names.push_back(identifier());
       names.back()["not"] = with("enum", std::move(all));
     }
@@ -128,10 +135,30 @@ class SchemaWriter {
   }
 
   Json arguments(const ComponentDoc& doc) const {
-    Json schema = object(doc.fields);
+    Json schema = properties(doc.fields);
     schema["description"] = doc.help;
     schema["properties"]["type"] = true;
     return schema;
+  }
+
+  // {replace: SELECTOR, with: ...}: its first argument stands under the name of the operation, or, with `type`, under
+  // its own.
+  void add_operations(Json& all, const CatalogSection& section) {
+    layers_ = "partial_layer";
+    Json rules = Json::array(), any = Json::array({required("type")});
+    for (const ComponentDoc& doc : *section.components) {
+      Json schema = arguments(doc);
+      const std::string& first = doc.fields.at(0).name;
+      schema["properties"][doc.name] = schema["properties"][first];
+      Json needed = required_keys(doc.fields);
+      std::erase(needed.get_ref<Json::array_t&>(), Json(first));
+      if (!needed.empty()) schema["required"] = std::move(needed);
+      all["operation." + doc.name] = std::move(schema);
+      any.push_back(required(doc.name.c_str()));
+      rules.push_back(Json{{"if", any_of({required(doc.name.c_str()), type_is(doc.name)})},
+                           {"then", reference("operation." + doc.name)}});
+    }
+    all[section.what] = Json{{"type", "object"}, {"anyOf", std::move(any)}, {"allOf", std::move(rules)}};
   }
 
   // ---- Modules of one's own
@@ -177,28 +204,41 @@ class SchemaWriter {
   }
 
   Json param() const {
-    return arguments(
-        {.name = "Param", .help = "a parameter of the Module itself", .fields = describe_fields<lang::ParamOptions>()});
+    Json schema = object(describe_fields<lang::ParamOptions>());
+    schema["description"] = "a parameter of the Module itself";
+    schema["properties"]["type"] = true;
+    return schema;
   }
 
   // ---- keys
 
   Json object(const std::vector<FieldDoc>& fields) const {
+    Json schema = properties(fields);
+    if (Json needed = required_keys(fields); !needed.empty() && !overlay_) schema["required"] = std::move(needed);
+    return schema;
+  }
+
+  static Json required_keys(const std::vector<FieldDoc>& fields) {
+    Json keys = Json::array();
+    for (const FieldDoc& field : fields) {
+      bool needs = field.required;
+      // A section is required when something inside of it is.
+      for (const FieldDoc& inner : field.fields) needs |= field.type == "map" && inner.required;
+      if (needs) keys.push_back(field.name);
+    }
+    return keys;
+  }
+
+  Json properties(const std::vector<FieldDoc>& fields) const {
     Json schema = with("type", "object");
     schema["properties"] = Json::object();
     schema["additionalProperties"] = false;
-    Json required = Json::array();
     for (const FieldDoc& field : fields) {
       Json property = value(field);
       if (!field.help.empty()) property["description"] = field.help;
       if (overlay_ && field.type.starts_with("list of")) schema["properties"][field.name + "+"] = property;
       schema["properties"][field.name] = std::move(property);
-      bool needs = field.required;
-      // A section is required when something inside of it is.
-      for (const FieldDoc& inner : field.fields) needs |= field.type == "map" && inner.required;
-      if (needs) required.push_back(field.name);
     }
-    if (!required.empty() && !overlay_) schema["required"] = required;
     return schema;
   }
 
@@ -210,7 +250,7 @@ class SchemaWriter {
     if (null) options.push_back(with("type", "null"));
     if (type == "component" && !field.required) options.push_back(with("type", "null"));
     if (field.or_number) options.push_back(with("type", "number"));
-    if (type != "string" && type != "component") options.push_back(interpolated());
+    if (type != "string" && type != "component" && type != "value") options.push_back(interpolated());
     if (options.size() == 1) return options[0];
     return any_of(std::move(options));
   }
@@ -218,8 +258,8 @@ class SchemaWriter {
   Json of_type(const FieldDoc& field, std::string_view type) const {
     if (type.starts_with("list of ")) return container("array", "items", field, type.substr(8));
     if (type.starts_with("map of ")) return container("object", "additionalProperties", field, type.substr(7));
-    if (type == "component" && field.component.empty()) return Json::object();
-    if (type == "component") return reference(field.component == "layer" && own_ ? "own_layer" : field.component);
+    if (type == "value") return Json::object();
+    if (type == "component") return reference(field.component == "layer" ? layers_ : field.component);
     if (type == "map") return object(field.fields);
     if (type == "true or false") return with("type", "boolean");
     if (type == "integer" || type == "number") return bounded(field, type);
@@ -244,7 +284,7 @@ class SchemaWriter {
   }
 
   bool overlay_;
-  bool own_ = false;  // whether the layers in what is written now may have types of one's own
+  std::string layers_;  // the definition of the layers in what is written now
 };
 
 }  // namespace

@@ -2,8 +2,9 @@
 //
 //   config_schema();      // # yaml-language-server: $schema=nnx.schema.json      at the top of a config
 //
-// It knows keys, types, ranges, choices and, by the `type` of a component, its arguments. A ${...} may stand for any
-// scalar. What needs more than one value to tell (shapes, files, references) is for `nnx-train validate`.
+// It knows keys, types, ranges, choices and, by the `type` of a component, its arguments; definitions of Module types and
+// operations of surgery as well. A ${...} may stand for any scalar. What needs more than one value to tell (shapes, files,
+// references, the arguments of a type of one's own) is for `nnx-train validate`.
 #pragma once
 
 #include <string>

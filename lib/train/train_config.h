@@ -103,7 +103,7 @@ struct TrainConfig {
     f("optimizer", self.optimizer, component("optimizer", Field{.help = "how parameters follow their gradients"}.must()));
     f("train", self.train);
     f("init_from", self.init_from, Field{.help = "a run whose model this one starts from: RUN, RUN@STEP or RUN@best"});
-    f("surgery", self.surgery, Field{.help = "operations that change the model before it is trained, in order"});
+    f("surgery", self.surgery, component("operation", Field{.help = "operations that change the model before it is trained, in order"}));
     f("output_dir", self.output_dir, Field{.help = "the run directory; null: runs/<name of the config file>"});
   }
 };

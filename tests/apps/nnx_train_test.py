@@ -355,6 +355,19 @@ class Schema(InFolder):
                 self.assertNotEqual(self.errors(self.folder / file), [])
                 self.assertEqual(self.run_program("validate", file).returncode, 78)
 
+    def test_operations_are_checked_as_the_program_does(self):
+        good = ["{replace: linear1, with: {type: Linear, use_bias: false}}", "{type: freeze, select: {not: linear2}}", "{freeze: linear1}",
+                "{insert: {more: {type: Linear, in_features: 8, out_features: 8}}, before: relu}", "{set: linear1, attributes: {}}",
+                "{resize: linear2, with: {out_features: 3}, expect: 1}", "{wrap: linear1, with: {type: LoRA, lora_rank: 2}}"]
+        bad = ["{replac: linear1, with: relu}", "{replace: linear1}", "{replace: linear1, with: {type: Linear, use_bia: false}}",
+               "{freeze: ..., expct: 1}", "{freeze: ..., expect: -1}", "{reinit: linear1, init: {type: normal, stdev: 1}}", "freeze",
+               "{insert: {more: {type: Linear, in_features: 0}}, before: relu}", "{cast: linear1, dtype: f16}"]
+        for item in good + bad:
+            with self.subTest(item):
+                file = self.written("surgery.yaml", SMALL + f"surgery: [{item}]\n")
+                self.assertEqual(self.errors(self.folder / file) == [], item in good)
+                self.assertEqual(self.run_program("validate", file).returncode, 0 if item in good else 78)
+
     def test_without_modules_only_built_in_layers_have_names(self):
         data, model = MODULES[:MODULES.index("modules:")], MODULES[MODULES.index("model:"):]
         self.assertNotEqual(self.errors(self.folder / self.written("no_modules.yaml", data + model)), [])
@@ -368,8 +381,12 @@ class Schema(InFolder):
         self.assertEqual(self.errors(self.folder / "small.yaml"), [])
 
     def test_a_rendered_config_is_valid(self):
-        (self.folder / "rendered.yaml").write_text(self.good("render", "small.yaml"))
-        self.assertEqual(self.errors(self.folder / "rendered.yaml"), [])
+        for file in ["small.yaml", *sorted(SOURCE.glob("configs/*.yaml"))]:
+            if "fashion" in str(file):   # of data that need not be there
+                continue
+            with self.subTest(file):
+                self.written("rendered.yaml", self.good("render", file, f"data.folder={SOURCE}"))
+                self.assertEqual(self.errors(self.folder / "rendered.yaml"), [])
 
 
 def load_yaml(file):

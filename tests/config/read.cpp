@@ -370,7 +370,7 @@ TEST_CASE("fields describe themselves") {
   CHECK(doc("mode").one_of == std::vector<std::string>{"min", "max"});
   CHECK(doc("mode").default_value == "max");
   CHECK(doc("limit").type == "integer or null");
-  CHECK(doc("layers").type == "map of component");
+  CHECK(doc("layers").type == "map of value");   // no registry is named that reads them
   CHECK(doc("inner").type == "list of map");
   REQUIRE(doc("inner").fields.size() == 2);
   CHECK(doc("inner").fields[0].required);

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "checkpoint/checkpoint.h"
+#include "config/write.h"
 #include "help.h"
 #include "train/base_model.h"
 #include "train/evaluate.h"
@@ -266,4 +267,21 @@ TEST_CASE("deeper.yaml adds a block before the last layer, and the run of that c
   });
   CHECK(other.code == 78);
   CHECK(other.text.find("is another one: the config has linear1.bias f32[32], the run f32[64]") != std::string::npos);
+}
+
+TEST_CASE("the config that a run with surgery leaves does the same surgery again, whatever the operation") {
+  const TemporaryFolder folder;
+  for (const std::string item :
+       {"{replace: linear1, with: {type: Linear, use_bias: false}}", "{type: freeze, select: bn}", "{unfreeze: bn, optional: true}",
+        "{resize: linear2, with: {out_features: 12}}", "{wrap: linear1, with: {type: LoRA, lora_rank: 2}}",
+        "{insert: {more: {type: Linear, in_features: 24, out_features: 24}}, before: gelu}", "{copy: bn, times: 2}", "{remove: dropout}",
+        "{rename: bn, to: norm}", "{reinit: linear1.bias, init: {type: normal, stddev: 0.1}}", "{set: dropout, attributes: {rate: 0.4}}"}) {
+    CAPTURE(item);
+    const Setup setup = prepare(small_run(folder, "run", {"surgery=[" + item + "]"}));
+    test::write_file(folder / "echo.yaml", write_yaml(setup.resolved));
+    const Setup again = prepare({.files = {folder / "echo.yaml"}});
+    CHECK(graphdef(again.model) == graphdef(setup.model));
+    CHECK(state(again.model) == state(setup.model));
+    CHECK(write_yaml(again.resolved) == write_yaml(setup.resolved));
+  }
 }
