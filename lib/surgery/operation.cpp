@@ -152,7 +152,7 @@ Ref<Layer> build_like(const ConfigNode& spec, ModuleBase& like, Patient& patient
   const ConfigNode* type = spec.is_map() ? spec.find("type") : &spec;
   const ComponentDoc* doc = type && type->is_scalar() ? layers().find(type->text()) : nullptr;
   std::vector<ConfigNode::Entry> entries = spec.entries();
-  if (doc && spec.is_scalar()) entries.push_back({"type", spec.origin(), spec});
+  if (doc && spec.is_scalar()) entries.push_back({"type", spec.origin(), spec.moved_to(spec.path().key("type"))});
   const Members attributes(like);
   for (const FieldDoc& field : doc ? doc->fields : std::vector<FieldDoc>{}) {
     if (spec.find(field.name)) continue;
@@ -161,9 +161,9 @@ Ref<Layer> build_like(const ConfigNode& spec, ModuleBase& like, Patient& patient
   }
   const bool bare = entries.empty() || !doc;
   const ConfigNode whole = bare ? spec : ConfigNode::map(std::move(entries), spec.origin(), spec.path());
-  Ref<Layer> layer = layers().build(whole, patient.diagnostics, patient.rngs);
-  patient.diagnostics.resolve(spec);   // the echo says what was written: the rest is another one for the next layer
-  return layer;
+  // The echo says what was written: what is added here is another one for the next layer.
+  const Diagnostics::Unrecorded unrecorded(patient.diagnostics);
+  return layers().build(whole, patient.diagnostics, patient.rngs);
 }
 
 Array overlapped(const Array& into, const Array& from) {

@@ -52,7 +52,7 @@ void refuse_nested(const ModuleTargets& targets, const TargetOptions& o, const P
 // `spec` with the arguments that `rule` has beside `match`.
 ConfigNode with_arguments(const ConfigNode& spec, const ConfigNode& rule) {
   std::vector<ConfigNode::Entry> entries = spec.entries();
-  if (spec.is_scalar()) entries.push_back({"type", spec.origin(), spec});
+  if (spec.is_scalar()) entries.push_back({"type", spec.origin(), spec.moved_to(spec.path().key("type"))});
   for (const ConfigNode::Entry& entry : rule.entries()) {
     if (entry.key == "match") continue;
     std::erase_if(entries, [&](const ConfigNode::Entry& given) { return given.key == entry.key; });
@@ -139,7 +139,6 @@ OperationReport replace(const ReplaceOptions& o, Patient& patient) {
 
 OperationReport resize(const ResizeOptions& o, Patient& patient) {
   const ModuleTargets targets = module_targets(o, patient);
-  const Diagnostics::Unrecorded unrecorded(patient.diagnostics);  // the specs are made here: no config has them
   return replace_each(targets, o, o.keep, patient, [&](const ModulePlace& place) {
     const Origin origin = o.select.origin();
     const ConfigNode type = ConfigNode::scalar(place.module->type().name, false, origin, o.select.path().key("type"));

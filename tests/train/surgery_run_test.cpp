@@ -272,7 +272,9 @@ TEST_CASE("deeper.yaml adds a block before the last layer, and the run of that c
 TEST_CASE("the config that a run with surgery leaves does the same surgery again, whatever the operation") {
   const TemporaryFolder folder;
   for (const std::string item :
-       {"{replace: linear1, with: {type: Linear, use_bias: false}}", "{type: freeze, select: bn}", "{unfreeze: bn, optional: true}",
+       {"{replace: linear1, with: {type: Linear, use_bias: false}}",
+        "{replace: [linear1, linear2], with: Linear, override: [{match: linear2, use_bias: false}]}",
+        "{replace: gelu, with: gelu, override: [{match: gelu, approximate: false}]}", "{type: freeze, select: bn}", "{unfreeze: bn, optional: true}",
         "{resize: linear2, with: {out_features: 12}}", "{wrap: linear1, with: {type: LoRA, lora_rank: 2}}",
         "{insert: {more: {type: Linear, in_features: 24, out_features: 24}}, before: gelu}", "{copy: bn, times: 2}", "{remove: dropout}",
         "{rename: bn, to: norm}", "{reinit: linear1.bias, init: {type: normal, stddev: 0.1}}", "{set: dropout, attributes: {rate: 0.4}}"}) {
