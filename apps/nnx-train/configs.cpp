@@ -60,13 +60,15 @@ void add_diff(CLI::App& app, Action& action) {
 
 void add_schema(CLI::App& app, Action& action) {
   auto overlay = std::make_shared<bool>(false), json = std::make_shared<bool>(false);
+  auto files = std::make_shared<std::vector<std::string>>();
   CLI::App* command = app.add_subcommand("schema", "Print the JSON Schema of a config, for editors");
-  command->add_flag("--overlay", *overlay, "The schema of an overlay, where no key is required");
+  command->add_option("config", *files, "Config files whose Module types the schema is to know, with their arguments");
+  command->add_flag("--overlay", *overlay, "The schema of an overlay, where no key is required")->excludes("config");
   command->add_flag("--json", *json, "The schema is JSON anyhow");
-  command->footer("Example:\n  nnx-train schema > nnx.schema.json\n");
-  command->callback([overlay, &action] {
-    action = [overlay] {
-      std::fputs((*overlay ? overlay_schema() : config_schema()).c_str(), stdout);
+  command->footer("Examples:\n  nnx-train schema > nnx.schema.json\n  nnx-train schema configs/mlp.yaml > mlp.schema.json\n");
+  command->callback([overlay, files, &action] {
+    action = [overlay, files] {
+      std::fputs((*overlay ? overlay_schema() : files->empty() ? config_schema() : config_schema(*files)).c_str(), stdout);
       return 0;
     };
   });

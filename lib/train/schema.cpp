@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "config/compose.h"
 #include "lang/definition.h"
+#include "lang/definitions.h"
 #include "train/catalog.h"
 
 namespace nnx {
@@ -51,7 +53,8 @@ Json type_is(const std::string& name) {
 // latter with arguments left out: in surgery, that of another layer stands in for them.
 class SchemaWriter {
  public:
-  explicit SchemaWriter(bool overlay) : overlay_(overlay) {}
+  // `known`: the layers in force are all there are, types of one's own included.
+  explicit SchemaWriter(bool overlay, bool known = false) : overlay_(overlay), known_(known) {}
 
   Json run() {
     Json root = with("$schema", "http://json-schema.org/draft-07/schema#");
@@ -61,7 +64,7 @@ class SchemaWriter {
     root["properties"]["include"] = Json{{"description", "files that this one is merged over, relative to it"},
                                          {"type", Json::array({"string", "array"})},
                                          {"items", with("type", "string")}};
-    if (!overlay_) {  // what an overlay is merged over may define types
+    if (!overlay_ && !known_) {  // what an overlay is merged over may define types
       root["if"] = with("not", any_of({required("modules"), required("include")}));
       root["then"] = with("properties", built_in_layers());
     }
@@ -109,7 +112,7 @@ class SchemaWriter {
   // A bare name where nothing is required, or {type: ...} with the arguments of that type. The prefix is "", or that of
   // layers that may have a type of one's own.
   Json component(const CatalogSection& section, std::string_view prefix) const {
-    const bool own = !prefix.empty(), complete = !overlay_ && prefix != "partial_";
+    const bool own = !prefix.empty() && !known_, complete = !overlay_ && prefix != "partial_";
     Json bare = Json::array(), all = Json::array(), rules = Json::array();
     for (const ComponentDoc& doc : *section.components) {
       all.push_back(doc.name);
@@ -166,9 +169,7 @@ class SchemaWriter {
   // Named as no built-in type is.
   static Json modules() {
     Json taken = Json::array();
-    for (const CatalogSection& section : catalog())
-      if (section.what == "layer")
-        for (const ComponentDoc& doc : *section.components) taken.push_back(doc.name);
+    for (const ComponentDoc& doc : builtin_layers().components()) taken.push_back(doc.name);
     for (const std::string_view name : lang::reserved_types()) taken.push_back(name);
     Json schema = with("type", "object");
     schema["propertyNames"] = identifier();
@@ -283,13 +284,23 @@ class SchemaWriter {
     return schema;
   }
 
-  bool overlay_;
+  bool overlay_, known_;
   std::string layers_;  // the definition of the layers in what is written now
 };
 
 }  // namespace
 
 std::string config_schema() { return SchemaWriter(false).run().dump(1) + "\n"; }
+std::string config_schema(const std::vector<std::string>& files) {
+  Diagnostics diagnostics;
+  const ConfigNode root = load_config(files, {}, diagnostics);
+  const ConfigNode* modules = root.find("modules");
+  const Definitions definitions(modules ? *modules : ConfigNode(), diagnostics);
+  diagnostics.throw_if_any();
+  const LayerScope scope(definitions.layers());
+  return SchemaWriter(false, true).run().dump(1) + "\n";
+}
+
 std::string overlay_schema() { return SchemaWriter(true).run().dump(1) + "\n"; }
 
 }  // namespace nnx

@@ -355,6 +355,22 @@ class Schema(InFolder):
                 self.assertNotEqual(self.errors(self.folder / file), [])
                 self.assertEqual(self.run_program("validate", file).returncode, 78)
 
+    def test_the_schema_of_a_config_knows_its_module_types(self):
+        for note, text in GOOD_MODULES.items():
+            with self.subTest(note):
+                file = self.written("good.yaml", text)
+                known = jsonschema.Draft7Validator(json.loads(self.good("schema", file)))
+                self.assertEqual([e.message for e in known.iter_errors(load_yaml(self.folder / file))], [])
+        known = jsonschema.Draft7Validator(json.loads(self.good("schema", self.written("modules.yaml", MODULES))))
+        for old, new in [("{type: Net, width: 4}", "{type: Nett, width: 4}"), ("{type: Net, width: 4}", "{type: Net, widht: 4}"),
+                         ("{type: Net, width: 4}", "{type: Net}"), ("own: {type: Block", "own: {type: Blok"), ("gelu,", "Block,"),
+                         ("{type: Dropout", "{type: Droput")]:
+            with self.subTest(new):
+                file = self.folder / self.written("bad.yaml", MODULES.replace(old, new))
+                self.assertEqual(self.errors(file), [])   # may be a type of one's own, whose arguments are not known
+                self.assertNotEqual(list(known.iter_errors(load_yaml(file))), [])
+                self.assertEqual(self.run_program("validate", file).returncode, 78)
+
     def test_operations_are_checked_as_the_program_does(self):
         good = ["{replace: linear1, with: {type: Linear, use_bias: false}}", "{type: freeze, select: {not: linear2}}", "{freeze: linear1}",
                 "{insert: {more: {type: Linear, in_features: 8, out_features: 8}}, before: relu}", "{set: linear1, attributes: {}}",
