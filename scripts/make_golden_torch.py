@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes tests/golden/layers.json and tests/golden/training.json with PyTorch in float64 as the oracle.
+"""Makes layers.json, training.json and two_outputs.json of tests/golden with PyTorch in float64 as the oracle.
 
 Needs Debian's python3-torch and python3-numpy (1.13 and 1.24 made the committed files):
 
@@ -333,6 +333,32 @@ def training():
             "batches": [{"x": pack(x), "labels": pack(labels)} for x, labels in batches], "runs": recorded}
 
 
+# ---- a model of two outputs, trained on a weighted sum of losses ----
+
+def two_outputs():
+    fine = lambda *shape: draw(*shape, scale=0.4, grid=16384.0)
+    params = {"encoder.kernel": fine(6, 5), "encoder.bias": fine(5), "classifier.kernel": fine(5, 3),
+              "classifier.bias": fine(3), "decoder.kernel": fine(5, 6), "decoder.bias": fine(6)}
+    x, labels = draw(7, 6), torch.tensor([0, 2, 1, 1, 2, 0, 1])
+    p = {k: v.clone().requires_grad_(True) for k, v in params.items()}
+    optimizer = torch.optim.SGD(list(p.values()), lr=0.5)
+    steps = []
+    for _ in range(8):
+        code = torch.tanh(x @ p["encoder.kernel"] + p["encoder.bias"])
+        kind = F.cross_entropy(code @ p["classifier.kernel"] + p["classifier.bias"], labels)
+        again = F.mse_loss(code @ p["decoder.kernel"] + p["decoder.bias"], x)
+        loss = kind + 0.25 * again
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        steps.append([loss.item(), kind.item(), again.item()])
+    return {"about": "code = tanh(encoder(x)), outputs classifier(code) and decoder(code), loss = cross entropy + 0.25 * mean "
+                     "squared error with x; sgd with learning rate 0.5. A step's losses (sum, first, second) are those "
+                     "before its update; float64.",
+            "made_by": "scripts/make_golden_torch.py", "initial_params": pack_all(params), "x": pack(x),
+            "labels": pack(labels), "steps": steps, "final_params": pack_all(p)}
+
+
 def main():
     torch.set_num_threads(1)
     for section in (linear_cases, layer_norm_cases, batch_norm_cases, activation_cases, lora_cases, dropout_cases,
@@ -341,6 +367,7 @@ def main():
     golden_json.write("layers.json", {"about": "Outputs and gradients of layers and losses, float64.",
                                       "made_by": "scripts/make_golden_torch.py", "cases": cases})
     golden_json.write("training.json", training())
+    golden_json.write("two_outputs.json", two_outputs())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-// Objectives: what a config says of its losses, and whether their numbers are those of plain loops in double.
+// Objectives: what a config says of its losses, and whether their numbers are those of plain loops in double, and PyTorch's.
 #include "train/objective.h"
 
 #include <doctest/doctest.h>
@@ -110,6 +110,44 @@ TEST_CASE("gradients of a weighted sum are those of its finite differences") {
     };
     const double slope = (loss_at(1e-2) - loss_at(-1e-2)) / 2e-2;
     CHECK(slope == doctest::Approx(norm).epsilon(2e-3));
+  }
+}
+
+TEST_CASE("a training on two losses follows PyTorch's in float64") {
+  const TemporaryFolder folder;
+  test::write_file(folder / "two.yaml",
+                   "data: {train: {type: synthetic, rows: 7, features: 6, classes: 3}, batch_size: 7}\n"
+                   "modules:\n"
+                   "  Two:\n"
+                   "    attributes:\n"
+                   "      encoder: {type: Linear, in_features: 6, out_features: 5}\n"
+                   "      classifier: {type: Linear, in_features: 5, out_features: 3}\n"
+                   "      decoder: {type: Linear, in_features: 5, out_features: 6}\n"
+                   "    call: |\n"
+                   "      code_of_x = tanh(encoder(x))\n"
+                   "      return classifier(code_of_x), decoder(code_of_x)\n"
+                   "model: Two\n"
+                   "loss: {type: weighted_sum, terms: {kind: softmax_cross_entropy, again: {type: mse, target: x, weight: 0.25}}}\n"
+                   "optimizer: {type: sgd, learning_rate: 0.5}\n"
+                   "train: {epochs: 1}\n");
+  const auto golden = nlohmann::json::parse(read_file(nnx::test::source_dir() + "/tests/golden/two_outputs.json"));
+  const auto array_of = [](const nlohmann::json& j) {
+    return array<float>(j["values"].get<std::vector<float>>(), Shape(j["shape"].get<std::vector<int64_t>>()));
+  };
+  Setup setup = prepare({.files = {folder / "two.yaml"}});
+  State params = state(setup.model, of<Param>);
+  for (const auto& [name, value] : golden["initial_params"].items()) params.set(name, array_of(value));
+  update(setup.model, params);
+  const TrainStep step(setup.model, setup.optimizer, setup.objective, setup.feed);
+  const Array x = array_of(golden["x"]), labels = array<int32_t>(golden["labels"]["values"].get<std::vector<int32_t>>(), {7});
+  for (const nlohmann::json& expected : golden["steps"]) {
+    const BatchResult result = step(x, labels);
+    for (size_t i = 0; i < 3; ++i) CHECK(std::abs(result.sums.values[i] / 7 - expected[i].get<double>()) < 1e-6);
+  }
+  params = state(setup.model, of<Param>);
+  for (const auto& [name, value] : golden["final_params"].items()) {
+    CAPTURE(name);
+    CHECK(largest_difference({params[name]}, {array_of(value)}) < 2e-6);
   }
 }
 
