@@ -86,6 +86,7 @@ void time_blocks(Bench& bench, const BenchOptions& options, PeakMeter& peak, Ben
   result.p10 = quantile(all, 0.1);
   result.p90 = quantile(all, 0.9);
   result.min = all.front();
+  result.mean = std::accumulate(all.begin(), all.end(), 0.0) / static_cast<double>(all.size());
   std::vector<double> medians = result.block_ms;
   std::ranges::sort(medians);
   result.ms = quantile(medians, 0.5);

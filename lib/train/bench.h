@@ -27,7 +27,7 @@ struct BenchResult {
   std::string isa, library;
   int64_t batch_size = 0, steps = 0;
   double first_ms = 0;                       // the first step: tracing and compiling included
-  double ms = 0, p10 = 0, p90 = 0, min = 0;  // of a step; ms is the median of the blocks' medians
+  double ms = 0, mean = 0, p10 = 0, p90 = 0, min = 0;  // of a step; ms is the median of the blocks' medians
   std::vector<double> block_ms;              // the median of each block
   double samples_per_second = 0;
   double gflop = 0, gflops = 0;  // of a step, as the plan counts; gflop / ms
@@ -44,6 +44,7 @@ struct BenchResult {
     f("steps", self.steps);
     f("first_ms", self.first_ms);
     f("ms", self.ms);
+    f("mean", self.mean);
     f("p10", self.p10);
     f("p90", self.p90);
     f("min", self.min);

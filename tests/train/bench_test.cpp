@@ -31,6 +31,7 @@ TEST_CASE("bench: the figures fit each other") {
   CHECK(r.block_ms.size() == 5);
   CHECK(r.min <= r.p10);
   CHECK(r.p10 <= r.p90);
+  CHECK(r.mean >= r.min);
   CHECK(std::ranges::count_if(r.block_ms, [&](double ms) { return ms <= r.ms; }) >= 3);
   CHECK(r.samples_per_second == doctest::Approx(5000 / r.ms));
   CHECK(r.gflops == doctest::Approx(r.gflop / r.ms * 1e3));
