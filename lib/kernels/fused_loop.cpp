@@ -251,6 +251,7 @@ LoopProgram make_loop_program(const FusedLoop& loop, int threads) {
   p.first_tile_step = below(Level::tile);
   p.chains = choose_chains(p);
   for (const ProgramRegister& r : p.registers) p.outer_steps = p.outer_steps || r.level == Level::outer;
+  p.lays_out = std::ranges::any_of(p.inputs, [](const ProgramInput& in) { return in.walk.period > 0 && in.walk.moves; });
   choose_split(p, std::max(1, threads));
   place_registers(p);
   describe(loop, p);

@@ -26,6 +26,7 @@ struct Walk {
   std::vector<int64_t> outer, block;  // strides
   bool linear = false;                // consecutive over the block
   bool constant = false;              // does not move over the block
+  bool moves = false;                 // from one outer index to the next
   int64_t period = 0;                 // not 0: walks the last elements of the block, as many, again and again
   // Not 0: the same row of this length several times before the next; the sizes and strides of the block with such a
   // group of rows as one dimension.
@@ -94,6 +95,7 @@ struct LoopProgram {
   bool tiles_outermost = false;  // all outer indices of one tile before the next: column sums stay in L1
   bool reduces = false;
   bool outer_steps = false;   // something has Level::outer
+  bool lays_out = false;      // an operand repeats within the block, and is another one for each outer index
   ChainsFn chains = nullptr;  // runs chains that follow each other
   int threads = 1;
   int split = -1;           // the outer dimension that threads share out; -1 the block

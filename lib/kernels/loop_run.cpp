@@ -85,11 +85,16 @@ class LoopThread {
     }
     run_steps(0, p_.first_outer_step, 0, 0);
     for (const ProgramInput& in : p_.inputs) {
-      if (repeats(in)) gather(in, args_[in.reg], 0, std::min(p_.tile, p_.space.block_size));
+      if (repeats(in) && !in.walk.moves) lay_out(in);
     }
   }
 
-  // Laid out once: every tile reads the same elements.
+  void lay_out(const ProgramInput& in) {
+    const void* base = at(args_[in.reg], input_at_[in.reg], p_.registers[static_cast<size_t>(in.reg)].size);
+    gather(in, base, 0, std::min(p_.tile, p_.space.block_size));
+  }
+
+  // Laid out once, or once an outer index: every tile reads the same elements.
   bool repeats(const ProgramInput& in) const {
     return !in.key && in.walk.period > 0 && p_.period % in.walk.period == 0;
   }
@@ -118,6 +123,11 @@ class LoopThread {
           }
         }
         run_steps(p_.first_outer_step, p_.first_tile_step, 0, 0);
+      }
+      if (p_.lays_out) {
+        for (const ProgramInput& in : p_.inputs) {
+          if (repeats(in) && in.walk.moves) lay_out(in);
+        }
       }
       body();
       int d = rank - 1;
@@ -291,7 +301,7 @@ class LoopThread {
       if (out.as_double) return add_to_sums(o, values, n, cell_at_[o] + begin);
       return combine(o, values, n, cell_at_[o] + begin);
     }
-    if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0) return add_to_sums(o, values, n, 0);
+    if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0) return add_to_sums(o, values, n, cell_at_[o]);
     if (out.as_double && whole_rows(out.cell, begin, n)) return sum_rows(o, values, begin, n);
     for_each_run(p_.space.block, out.cell.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
       if (out.cell.block.back() == 0) reduce_run(o, values + position * size, count, cell_at_[o] + offset);

@@ -39,11 +39,17 @@ bool is_dense(const std::vector<int64_t>& dims, const std::vector<int64_t>& stri
   return true;
 }
 
-// Whether the whole space can be one block at no cost: every operand is dense, a scalar, or repeats within a tile.
-bool only_repeats(const Strided& s) {
-  return std::all_of(s.strides.begin(), s.strides.end(), [&](const auto& st) {
-    const int64_t period = period_of(s.dims, st);
-    return (period > 0 && period <= longest_tile) || is_dense(s.dims, st) ||
+// Whether the dimensions from `first` on can be one block at no cost: there, every operand is dense, a scalar, or repeats
+// within a tile.
+bool only_repeats(const Strided& s, size_t first) {
+  const auto behind = [first](const std::vector<int64_t>& v) {
+    return std::vector<int64_t>(v.begin() + static_cast<std::ptrdiff_t>(first), v.end());
+  };
+  const std::vector<int64_t> dims = behind(s.dims);
+  return std::all_of(s.strides.begin(), s.strides.end(), [&](const auto& all) {
+    const std::vector<int64_t> st = behind(all);
+    const int64_t period = period_of(dims, st);
+    return (period > 0 && period <= longest_tile) || is_dense(dims, st) ||
            std::all_of(st.begin(), st.end(), [](int64_t x) { return x == 0; });
   });
 }
@@ -107,8 +113,12 @@ void order_outer_dimensions(Strided& s, size_t inputs, const std::vector<LoopOut
 
 LoopSpace make_space(const Strided& s) {
   LoopSpace space;
-  const bool flat = s.dims.size() > 1 && (s.dims.back() < short_row || (s.dims.back() <= long_row && only_repeats(s)));
-  const size_t outer = flat ? 0 : s.dims.size() - 1;
+  size_t outer = s.dims.size() - 1;
+  if (s.dims.back() < short_row) {
+    outer = 0;
+  } else if (s.dims.back() <= long_row) {
+    while (outer > 0 && only_repeats(s, outer - 1)) --outer;
+  }
   space.outer.assign(s.dims.begin(), s.dims.begin() + static_cast<long>(outer));
   space.block.assign(s.dims.begin() + static_cast<long>(outer), s.dims.end());
   space.block_size = product(space.block);
@@ -120,6 +130,7 @@ Walk make_walk(const LoopSpace& space, const std::vector<int64_t>& strides) {
   w.outer.assign(strides.begin(), strides.begin() + static_cast<long>(space.outer.size()));
   w.block.assign(strides.begin() + static_cast<long>(space.outer.size()), strides.end());
   w.constant = std::all_of(w.block.begin(), w.block.end(), [](int64_t st) { return st == 0; });
+  w.moves = std::ranges::any_of(w.outer, [](int64_t st) { return st != 0; });
   w.linear = true;
   int64_t dense = 1;
   for (size_t d = w.block.size(); d-- > 0;) {
@@ -140,7 +151,7 @@ Walk make_walk(const LoopSpace& space, const std::vector<int64_t>& strides) {
 
 Level level_of(const Walk& w) {
   if (!w.constant) return Level::tile;
-  return std::all_of(w.outer.begin(), w.outer.end(), [](int64_t st) { return st == 0; }) ? Level::run : Level::outer;
+  return w.moves ? Level::outer : Level::run;
 }
 
 }  // namespace nnx::kernels

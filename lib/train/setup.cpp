@@ -30,11 +30,13 @@ std::string shown(const fs::path& folder) {
   return folder.empty() ? "the working directory" : in_quotes(folder.string());
 }
 
-// Reads datasets. The first one settles the folder: the working directory, or else the first that has its files.
+// Reads datasets. The first one settles the folder: the working directory, or else the first that has its files. With a
+// cache, the same rows of the same folder are read once.
 class DataReader {
  public:
-  DataReader(DataConfig& config, const TrainSource& source, const ConfigNode& root, Diagnostics& diagnostics)
-      : config_(config), diagnostics_(diagnostics) {
+  DataReader(DataConfig& config, const TrainSource& source, const ConfigNode& root, Diagnostics& diagnostics,
+             DataCache* cache = nullptr)
+      : config_(config), diagnostics_(diagnostics), cache_(cache) {
     if (config.folder) {
       folders_ = {*config.folder};
     } else {
@@ -48,7 +50,7 @@ class DataReader {
     std::vector<std::string> errors;
     for (const fs::path& folder : folders_) {
       try {
-        Dataset data = dataset_readers().build(node, diagnostics_, folder, like);
+        Dataset data = read_in(folder, node, like);
         if (!folder.empty()) config_.folder = folder.string();  // so that the echo finds the files again
         folders_ = std::vector<fs::path>{fs::path(folder)};
         return data;
@@ -65,6 +67,12 @@ class DataReader {
   }
 
  private:
+  Dataset read_in(const fs::path& folder, const ConfigNode& node, const DataSchema* like) {
+    const auto now = [&] { return dataset_readers().build(node, diagnostics_, folder, like); };
+    if (!cache_) return now();
+    return cache_->read(write_flow(node) + (like ? " like " + write_flow(config_.train) : "") + " in " + folder.string(), now);
+  }
+
   std::string places() const {
     std::string text = shown(folders_[0]);
     for (size_t i = 1; i < folders_.size(); ++i) text += " and " + shown(folders_[i]);
@@ -73,6 +81,7 @@ class DataReader {
 
   DataConfig& config_;
   Diagnostics& diagnostics_;
+  DataCache* cache_;
   std::vector<fs::path> folders_;
 };
 
@@ -89,23 +98,18 @@ std::optional<double> fraction_of(const ConfigNode& node, Diagnostics& diagnosti
 
 RunData read_data(Setup& setup, DataCache* cache) {
   DataConfig& data = setup.config.data;
-  DataReader reader(data, setup.source, setup.root, setup.diagnostics);
-  const auto read = [&](const ConfigNode& node, const DataSchema* like) {
-    const auto now = [&] { return reader.read(node, like); };
-    if (!cache || !data.folder) return now();   // a folder that is yet to be found
-    return cache->read(write_flow(node) + (like ? " like " + write_flow(data.train) : "") + " in " + *data.folder, now);
-  };
+  DataReader reader(data, setup.source, setup.root, setup.diagnostics, cache);
   RunData out;
-  out.train = read(data.train, nullptr);
+  out.train = reader.read(data.train, nullptr);
   const DataSchema schema = out.train.schema;
   if (const auto fraction = fraction_of(data.validation, setup.diagnostics)) {
     RowSplit parts = split_rows(out.train, *fraction, static_cast<uint64_t>(setup.config.seed));
     out.train = std::move(parts.train);
     out.validation = std::move(parts.validation);
   } else if (!data.validation.is_null()) {
-    out.validation = read(data.validation, &schema);
+    out.validation = reader.read(data.validation, &schema);
   }
-  if (!data.test.is_null()) out.test = read(data.test, &schema);
+  if (!data.test.is_null()) out.test = reader.read(data.test, &schema);
 
   out.normalization = make_normalization(data.normalize, out.train);
   for (Dataset* rows : {&out.train, out.validation ? &*out.validation : nullptr, out.test ? &*out.test : nullptr})
