@@ -18,13 +18,15 @@ namespace {
 
 // Below this many floating-point operations a library call costs more than it computes.
 constexpr double call_flops = 65536;
-// Up to here our own loops on one thread are faster all the same.
-constexpr double small_flops = 0.5e6;
+// Up to here our own loops on one thread are faster all the same; where the library has no more than one thread either, up to
+// there, unless the right operand has to be transposed.
+constexpr double small_flops = 0.5e6, one_thread_flops = 4e6;
 constexpr int64_t rows_worth_transposing = 16;  // of a product whose right operand has to be transposed for it
 
-double own_flops(const MatmulSpec& s) {
-  const bool transposes = s.rhs.col_stride != 1 && s.m < rows_worth_transposing;
-  return s.operands == DType::f32 && !transposes ? small_flops : call_flops;
+double own_flops(const MatmulSpec& s, int threads) {
+  const bool transposes = s.rhs.col_stride != 1;
+  if (s.operands != DType::f32 || (transposes && s.m < rows_worth_transposing)) return call_flops;
+  return threads > 1 || transposes ? small_flops : one_thread_flops;
 }
 
 double flops_of(const MatmulSpec& s) {
@@ -284,7 +286,7 @@ KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   // On one thread each product of a batch is computed as it would be alone.
   const bool each = spec.operands == DType::f32 && spec.batch > 1 && threads <= 1;
   const double flops = flops_of(spec) / (each ? static_cast<double>(spec.batch) : 1);
-  const bool small = flops < own_flops(spec) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
+  const bool small = flops < own_flops(spec, threads) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
   if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);
   if (small) return std::make_unique<SmallMatmul>(spec);
   if (each) return std::make_unique<MatmulOfEach>(spec);
