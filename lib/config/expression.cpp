@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/error.h"
+#include "config/scalar.h"
 
 namespace nnx {
 namespace {
@@ -13,7 +14,6 @@ namespace {
 constexpr size_t max_tokens = 1000;
 constexpr int max_nesting = 64;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 [[noreturn]] void refuse(std::string message, std::string hint = "") {

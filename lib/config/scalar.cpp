@@ -8,7 +8,6 @@
 namespace nnx {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 template <class T> NumberStatus parse_float(std::string_view text, T& out) {
   const std::string_view body = text.starts_with('-') || text.starts_with('+') ? text.substr(1) : text;

@@ -10,6 +10,8 @@
 
 namespace nnx {
 
+inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
 struct Integer {
   bool negative = false;  // never with magnitude 0
   uint64_t magnitude = 0;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <numeric>
 
 #include "config/write.h"
@@ -13,8 +12,6 @@
 
 namespace nnx {
 namespace {
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // The value below which `share` of `sorted` lies.
 double quantile(const std::vector<double>& sorted, double share) {
@@ -32,9 +29,9 @@ class Bench {
   // Seconds of one step.
   double run_step() {
     const size_t at = static_cast<size_t>(done_++) % batches_.size();
-    const double begin = now();
+    const double begin = clock_seconds();
     const BatchResult result = step_(batches_[at].x, batches_[at].y);
-    const double seconds = now() - begin;
+    const double seconds = clock_seconds() - begin;
     const double loss = result.loss();
     if (first_losses_.size() < batches_.size()) {
       first_losses_.push_back(loss);
@@ -64,8 +61,8 @@ class Bench {
 std::vector<double> time_block(Bench& bench, int64_t steps, double seconds) {
   bench.run_step();  // the caches are the step's again
   std::vector<double> times;
-  const double until = now() + seconds;
-  while (steps > 0 ? std::ssize(times) < steps : times.size() < 4 || now() < until)
+  const double until = clock_seconds() + seconds;
+  while (steps > 0 ? std::ssize(times) < steps : times.size() < 4 || clock_seconds() < until)
     times.push_back(1e3 * bench.run_step());
   std::ranges::sort(times);
   return times;
@@ -113,8 +110,8 @@ BenchResult bench(Setup& setup, const BenchOptions& options) {
   Bench bench(setup);
   result.batch_size = bench.batch_size();
   result.first_ms = 1e3 * bench.run_step();
-  const double warm_until = now() + options.warm_up_seconds;
-  for (int i = 0; i < 5 || now() < warm_until; ++i) bench.run_step();
+  const double warm_until = clock_seconds() + options.warm_up_seconds;
+  for (int i = 0; i < 5 || clock_seconds() < warm_until; ++i) bench.run_step();
   time_blocks(bench, options, peak, result);
 
   const PlanReport& report = bench.step().plan()->report();

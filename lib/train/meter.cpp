@@ -7,19 +7,20 @@
 #include "kernels/matmul.h"
 
 namespace nnx {
+
+double clock_seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
 namespace {
 
 constexpr int64_t matrix_size = 384;
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 // The shortest of the runs that fit `seconds`.
 double best_time(const kernels::Kernel& kernel, void* const* arguments, double seconds) {
   double best = 1e9;
-  const double until = now() + seconds;
-  for (double begin = now(), end; begin < until; begin = end) {
+  const double until = clock_seconds() + seconds;
+  for (double begin = clock_seconds(), end; begin < until; begin = end) {
     kernel.run(arguments);
-    end = now();
+    end = clock_seconds();
     best = std::min(best, end - begin);
   }
   return best;

@@ -12,6 +12,8 @@
 
 namespace nnx {
 
+double clock_seconds();  // of a clock that only goes forward
+
 // The best of many products of two matrices of 384 x 384. They fit the caches, and each takes so little time that on a
 // busy machine some run without an interruption.
 class PeakMeter {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <string>
 
 #include "base/error.h"
@@ -11,6 +12,9 @@
 #include "transform/vjp.h"
 
 namespace nnx::test {
+
+constexpr float inf = std::numeric_limits<float>::infinity();
+constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 struct WithReference {
   WithReference() { reference::install_evaluator(); }

@@ -9,8 +9,6 @@
 namespace nnx::test {
 namespace {
 
-constexpr float inf = std::numeric_limits<float>::infinity();
-constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 using Floats = std::vector<float>;
 using Doubles = std::vector<double>;
