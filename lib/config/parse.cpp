@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/trimmed.h"
+#include "base/utf8.h"
 #include "config/scalar.h"
 #include "config/text_marks.h"
 #include "config/yaml_source.h"

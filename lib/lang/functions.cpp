@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "lang/expression.h"
+#include "lang/operators.h"
 #include "ops/ops.h"
 
 namespace nnx::lang {
