@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "config/scalar.h"
 #include "lang/expression.h"
 
 namespace nnx::lang {
@@ -13,7 +14,6 @@ namespace {
 
 constexpr size_t max_words = 20'000;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 
 // Longer ones first.
@@ -156,7 +156,7 @@ std::string describe(const Word& word) {
 
 bool is_name(std::string_view name) {
   if (name.empty() || !detail::begins_name(name[0]) || detail::is_keyword(name)) return false;
-  return std::ranges::all_of(name, [](char c) { return detail::begins_name(c) || detail::is_digit(c); });
+  return std::ranges::all_of(name, [](char c) { return detail::begins_name(c) || is_digit(c); });
 }
 
 }  // namespace nnx::lang

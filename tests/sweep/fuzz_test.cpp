@@ -92,33 +92,31 @@ class InSource {
   fs::path before_;
 };
 
-}  // namespace
-
-TEST_CASE("a damaged config is read or refused") {
+// Damages the files of a folder, one a round: f(text, path) is to read it, or fail as is documented.
+template <class F> void read_damaged(const std::string& of_folder, uint64_t seed, F&& f) {
   const InSource here;
   const nnx::test::TemporaryFolder folder;
-  const std::vector<fs::path> files = yaml_files("configs");
-  Damage damage(1);
+  const std::vector<fs::path> files = yaml_files(of_folder);
+  Damage damage(seed);
   for (int64_t i = 0; i < rounds(); ++i) {
     const std::string text = damage(nnx::test::read_file(files[damage.below(files.size())]));
-    nnx::test::write_file(folder / "damaged.yaml", text);
-    expect_documented(text, [&] { prepare({.files = {folder / "damaged.yaml"}}); });
+    const std::string path = folder / "damaged.yaml";
+    nnx::test::write_file(path, text);
+    expect_documented(text, [&] { f(text, path); });
   }
 }
 
+}  // namespace
+
+TEST_CASE("a damaged config is read or refused") {
+  read_damaged("configs", 1, [](const std::string&, const std::string& path) { prepare({.files = {path}}); });
+}
+
 TEST_CASE("a damaged overlay is applied or refused") {
-  const InSource here;
-  const nnx::test::TemporaryFolder folder;
-  const std::vector<fs::path> files = yaml_files("configs/overlays");
-  Damage damage(2);
-  for (int64_t i = 0; i < rounds(); ++i) {
-    const std::string text = damage(nnx::test::read_file(files[damage.below(files.size())]));
-    nnx::test::write_file(folder / "damaged.yaml", text);
+  read_damaged("configs/overlays", 2, [](const std::string& text, const std::string& path) {
     const std::string base = text.find("norm") == std::string::npos ? "configs/mlp.yaml" : "configs/regression.yaml";
-    expect_documented(text, [&] {
-      prepare({.files = {base}, .overlays = {folder / "damaged.yaml"}, .arguments = {"train.adapter_only=false"}});
-    });
-  }
+    prepare({.files = {base}, .overlays = {path}, .arguments = {"train.adapter_only=false"}});
+  });
 }
 
 TEST_CASE("damaged arguments are applied or refused") {

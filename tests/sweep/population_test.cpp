@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/errors.h"
+#include "sweep/digits.h"
 #include "sweep/emit.h"
 #include "sweep/leaderboard.h"
 #include "sweep/run_trial.h"
@@ -20,14 +21,10 @@ using nnx::test::TemporaryFolder;
 namespace {
 
 SweepSpec digits_population(std::vector<std::string> arguments) {
-  SweepSpec spec;
-  spec.name = "digits";
-  spec.base = {nnx::test::source_dir() + "/configs/mlp.yaml"};
-  spec.method = SweepMethod::grid;
+  arguments.insert(arguments.begin(), "model.dmid=16");
+  SweepSpec spec = nnx::test::digits_spec(arguments);
   spec.population = true;
   spec.threads = 2;
-  arguments.insert(arguments.begin(), {"data.folder=" + nnx::test::source_dir(), "data.validation=0.1", "model.dmid=16"});
-  add_arguments(spec, arguments);
   return spec;
 }
 

@@ -11,6 +11,7 @@
 #include "sweep/run_trial.h"
 #include "sweep/study.h"
 #include "support/errors.h"
+#include "sweep/digits.h"
 #include "train/help.h"
 
 using namespace nnx;
@@ -21,14 +22,8 @@ using nnx::test::TemporaryFolder;
 namespace {
 
 SweepSpec digits_sweep(std::vector<std::string> arguments) {
-  SweepSpec spec;
-  spec.name = "digits";
-  spec.base = {nnx::test::source_dir() + "/configs/mlp.yaml"};
-  spec.method = SweepMethod::grid;
-  spec.threads = 1;
-  arguments.insert(arguments.begin(), {"data.folder=" + nnx::test::source_dir(), "data.validation=0.1", "train.epochs=1"});
-  add_arguments(spec, arguments);
-  return spec;
+  arguments.insert(arguments.begin(), "train.epochs=1");
+  return nnx::test::digits_spec(arguments);
 }
 
 std::vector<nlohmann::json> journal(const SweepDirectory& sweep) {
