@@ -60,6 +60,7 @@ Case with_gradient(const std::string& name, std::vector<Type> inputs, const std:
 
 std::vector<Case> cases() {
   const Type x = f32({256, 1024}), row = f32({1024}), key{DType::u32, {2}};
+  const Type tens = f32({512, 10}), labels{DType::i32, {512}};
   std::vector<Case> list{
       adam("adam, in the caches", 1 << 19),
       adam("adam, in a shared cache", 1 << 20),
@@ -79,7 +80,15 @@ std::vector<Case> cases() {
       {"mask", {key}, [](In in) { return Arrays{random::bernoulli(in[0], 0.9, {256, 1024})}; }},
       {"dropout", {x, key}, [](In in) { return Arrays{dropped(in[0], in[1])}; }},
       {"softmax", {x}, [](In in) { return Arrays{softmax(in[0])}; }},
+      {"softmax, rows of ten", {tens}, [](In in) { return Arrays{softmax(in[0])}; }},
+      {"log_softmax, rows of ten", {tens}, [](In in) { return Arrays{log_softmax(in[0])}; }},
+      {"cross-entropy, rows of ten",
+       {tens, labels},
+       [](In in) { return Arrays{softmax_cross_entropy(in[0], in[1])}; }},
+      {"argmax, rows of ten", {tens}, [](In in) { return Arrays{argmax(in[0], -1)}; }},
   };
+  list.push_back(with_gradient("cross-entropy and gradient, of ten", {tens, labels},
+                               [](In in) { return Arrays{softmax_cross_entropy(in[0], in[1])}; }));
   for (const bool approximate : {true, false})
     list.push_back(with_gradient(approximate ? "norm, gelu, dropout and gradients" : "the same with exact gelu",
                                  {x, row, row, key}, [approximate](In in) {
@@ -94,7 +103,10 @@ void measure(const Case& c, PeakMeter& peak, BandwidthMeter& bandwidth) {
   std::vector<BufferRef*> holders;
   for (const Type& type : c.inputs) {
     buffers.push_back(Buffer::allocate(type.bytes()));
-    for (int64_t i = 0; i < type.size(); ++i) buffers.back()->as<float>()[i] = 0.001f * static_cast<float>(i % 1999 - 999);
+    for (int64_t i = 0; i < type.size(); ++i) {
+      if (type.dtype == DType::i32) buffers.back()->as<int32_t>()[i] = static_cast<int32_t>(i % 10);
+      else buffers.back()->as<float>()[i] = 0.001f * static_cast<float>(i % 1999 - 999);
+    }
   }
   for (BufferRef& buffer : buffers) holders.push_back(&buffer);
   std::vector<BufferRef> outputs(plan->output_types().size());

@@ -168,8 +168,10 @@ TEST_CASE("sorting puts NaN last and keeps the order of equal keys; argmax finds
 
 TEST_CASE("rows: softmax, cross-entropy, layer_norm and their gradients") {
   reference::install_evaluator();
-  for (const int64_t c : {1, 3, 10, 16, 17, 63, 64, 65, 1000}) {
-    for (const Shape& rows : {Shape{}, Shape{3}, Shape{65}, Shape{4, 130}}) {
+  std::vector<int64_t> lengths{63, 64, 65, 1000};
+  for (int64_t c = 1; c <= 40; ++c) lengths.push_back(c);
+  for (const int64_t c : lengths) {
+    for (const Shape& rows : {Shape{}, Shape{3}, Shape{16}, Shape{65}, Shape{4, 130}}) {
       const Shape x = rows.inserted(rows.rank(), c);
       check_op("softmax", AxisAttrs{rows.rank()}, {{f32, x}}, 1e-6);
       check_op("log_softmax", AxisAttrs{rows.rank()}, {{f32, x}}, 1e-6);
