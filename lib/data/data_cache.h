@@ -3,10 +3,13 @@
 //   DataCache cache;                                       // for as long as the runs are being prepared
 //   Dataset train = cache.read("csv train.csv", [&] { return read_csv(options, folder); });
 //   train = cache.normalized(std::move(train), normalization);
+//
+// Runs may be prepared side by side: who asks for what another is reading waits for it.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,6 +29,7 @@ class DataCache {
     BufferRef before, after;
     Normalization how;
   };
+  std::mutex mutex_;   // guards what follows
   std::map<std::string, Dataset> read_;
   std::vector<Normalized> normalized_;
 };

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "kernels/kernel.h"
+#include "base/side_by_side.h"
 #include "sweep/judge.h"
 #include "sweep/study.h"
 #include "train/population.h"
@@ -95,13 +95,17 @@ class PopulationRunner {
       const TrialResult result = sweep_.result(trial.number);
       const bool completed = result.status == "completed";
       if ((result.finished() && !completed) || result.status == "running") continue;
-      try {
-        auto setup = std::make_unique<Setup>(prepare({.files = {sweep_.config_of(trial.number).string()}}, &cache));
-        candidates.push_back({trial.number, std::move(setup), completed});
-      } catch (const Error& error) {
-        say(fmt::format("trial {}: {}", trial_name(trial.number), error.what()));
-      }
+      candidates.push_back({trial.number, nullptr, completed});
     }
+    std::vector<std::string> errors(candidates.size());
+    side_by_side(candidates.size(), threads_of(sweep_.spec()), [&](size_t i) {
+      try {
+        candidates[i].setup = std::make_unique<Setup>(prepare({.files = {sweep_.config_of(candidates[i].trial).string()}}, &cache));
+      } catch (const Error& error) { errors[i] = error.what(); }
+    });
+    for (size_t i = 0; i < candidates.size(); ++i)
+      if (!candidates[i].setup) say(fmt::format("trial {}: {}", trial_name(candidates[i].trial), errors[i]));
+    std::erase_if(candidates, [](const Candidate& c) { return !c.setup; });
     return candidates;
   }
 

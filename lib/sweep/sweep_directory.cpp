@@ -11,6 +11,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/side_by_side.h"
 #include "checkpoint/posix_file.h"
 #include "config/parse.h"
 #include "config/write.h"
@@ -156,22 +157,27 @@ Setup prepared(const SweepSpec& spec, const Trial& trial, const fs::path& run) {
 
 }  // namespace
 
-void SweepDirectory::freeze(const Trial& trial) const {
-  const TrainSource source = source_of(spec_, trial, run_of(trial.number));
-  ConfigNode root;
-  try {
-    root = prepare_model(source).root;
-  } catch (const Error& error) {
-    fail(error.kind(), {.where = fmt::format("trial {} ({})", trial_name(trial.number), trial.point_text()), .message = with_places(error.what(), spec_, trial)});
-  }
-  const std::string name = trial_name(trial.number) + ".yaml";
-  const Directory trials(path_ / "trials");
-  if (trials.contains(name)) trials.remove_file(name);
-  trials.write(name, write_yaml(root));
+std::string SweepDirectory::frozen(const Trial& trial) const try {
+  return write_yaml(prepare_model(source_of(spec_, trial, run_of(trial.number))).root);
+} catch (const Error& error) {
+  fail(error.kind(), {.where = fmt::format("trial {} ({})", trial_name(trial.number), trial.point_text()), .message = with_places(error.what(), spec_, trial)});
+}
+
+void SweepDirectory::freeze(const std::vector<Trial>& trials, int threads) const {
+  std::vector<std::string> configs(trials.size());
+  side_by_side(trials.size(), threads, [&](size_t i) { configs[i] = frozen(trials[i]); });
+  const Directory directory(path_ / "trials");
+  side_by_side(trials.size(), file_threads, [&](size_t i) {
+    const std::string name = trial_name(trials[i].number) + ".yaml";
+    if (directory.contains(name)) directory.remove_file(name);
+    directory.write(name, configs[i]);
+  });
+  directory.sync();
 }
 
 SweepDirectory SweepDirectory::plan(const SweepSpec& spec, const fs::path& path) {
   check_sweep(spec);
+  const int threads = kernels::max_threads();   // before the config of a trial says how many it is given
   SweepDirectory sweep;
   sweep.path_ = path;
   sweep.spec_ = spec;
@@ -192,7 +198,7 @@ SweepDirectory SweepDirectory::plan(const SweepSpec& spec, const fs::path& path)
 
   const Directory directory = Directory::made(path);
   Directory::made(path / "trials");
-  for (const Trial& trial : sweep.trials_) sweep.freeze(trial);
+  sweep.freeze(sweep.trials_, threads);
   std::string lines;
   for (const Trial& trial : sweep.trials_) lines += line_of(trial);
   if (directory.contains("trials.jsonl")) directory.remove_file("trials.jsonl");
@@ -212,14 +218,13 @@ SweepDirectory::SweepDirectory(fs::path path) : path_(std::move(path)) {
 }
 
 void SweepDirectory::add(const std::vector<Trial>& trials) {
-  std::string lines;
-  for (const Trial& trial : trials_) lines += line_of(trial);
+  freeze(trials, kernels::max_threads());
   for (const Trial& trial : trials) {
     check(trial.number == static_cast<int64_t>(trials_.size()), "trials are numbered in order");
-    freeze(trial);
     trials_.push_back(trial);
-    lines += line_of(trial);
   }
+  std::string lines;
+  for (const Trial& trial : trials_) lines += line_of(trial);
   const Directory directory(path_);
   if (directory.contains(".tmp.trials")) directory.remove_file(".tmp.trials");
   directory.write(".tmp.trials", lines);

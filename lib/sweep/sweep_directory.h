@@ -54,7 +54,8 @@ class SweepDirectory {
 
  private:
   SweepDirectory() = default;
-  void freeze(const Trial& trial) const;
+  std::string frozen(const Trial& trial) const;   // the text of its config
+  void freeze(const std::vector<Trial>& trials, int threads) const;
   std::filesystem::path path_;
   SweepSpec spec_;
   std::vector<Trial> trials_;

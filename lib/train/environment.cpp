@@ -71,7 +71,7 @@ RunEnvironment environment_of(const Setup& setup) {
           .library = kernels::library_name(),
           .isa = kernels::isa_name(),
           .precision = std::string(enum_names(precision)[static_cast<size_t>(precision)]),
-          .threads = kernels::max_threads(),
+          .threads = setup.config.train.threads.value_or(kernels::max_threads()),
           .train = data.train.sources,
           .validation = sources(data.validation),
           .test = sources(data.test),

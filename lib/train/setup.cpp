@@ -267,7 +267,7 @@ Setup prepare_model(const TrainSource& source) {
   // Everything that can be read reports its errors together.
   if (!config.model.is_null() && !config.loss.is_null()) build_model(setup);
   if (config.train.threads) kernels::set_max_threads(*config.train.threads);   // after runs that this one starts from
-  config.data.loader.threads = kernels::max_threads();
+  config.data.loader.threads = config.train.threads.value_or(kernels::max_threads());   // other runs may be prepared meanwhile
   if (!config.optimizer.is_null()) diagnostics.attempt([&] { optimizers().check(config.optimizer, diagnostics); });
   for (const ConfigNode* node : {&config.data.train, &config.data.validation, &config.data.test})
     if (node->is_map()) diagnostics.attempt([&] { dataset_readers().check(*node, diagnostics); });

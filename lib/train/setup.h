@@ -59,7 +59,7 @@ struct Setup {
 
 // Reads the config, the data files and builds everything. Throws ConfigError (also for layers that do not fit each
 // other, at the line of the layer), missing, data or io.
-// With a cache, what several runs read alike is held once.
+// With a cache, what several runs read alike is held once. Several threads may prepare runs at a time.
 Setup prepare(const TrainSource& source, DataCache* cache = nullptr);
 
 // Only the config, the model and the loss; for a run whose data is known from its checkpoints.
