@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/side_by_side.h"
+
 namespace nnx {
 namespace {
 
@@ -35,7 +37,7 @@ class Lockstep {
       for (const size_t i : fresh) engine_.join(i);
       joined_.insert(joined_.end(), fresh.begin(), fresh.end());
       std::ranges::sort(joined_);
-      each([&](TrainingRun& run, size_t i) { run.finish_if_done(measure(i)); });
+      each([&](TrainingRun& run, size_t i) { run.finish_if_over(measure(i)); });
       drop_ended();
     }
     return !joined_.empty();
@@ -45,17 +47,21 @@ class Lockstep {
     const Cursor at = engine_.cursor();
     const std::span<const StepOutcome> outcomes = engine_.step();
     const Cursor next = engine_.cursor();
-    // All before any settles: whether a run goes on may depend on the others' records.
+    // All before any decides: whether a run goes on may depend on the others' records.
     each([&](TrainingRun& run, size_t i) {
       run.took(outcomes[i], at, next);
       run.after_step(measure(i));
     });
-    each([&](TrainingRun& run, size_t i) { run.settle([&] { engine_.publish(i); }, measure(i)); });
+    each([&](TrainingRun& run, size_t) { run.decide(); });
+    side_by_side([](const TrainingRun& run) { return run.going() && run.saves(); },
+                 [&](TrainingRun& run, size_t i) { run.save([&] { engine_.publish(i); }); });
+    each([&](TrainingRun& run, size_t i) { run.finish_if_over(measure(i)); });
     drop_ended();
     keep_going();
   }
 
   void drop_ended() {
+    side_by_side([](const TrainingRun& run) { return !run.going(); }, [](TrainingRun& run, size_t) { run.leave(); });
     std::erase_if(joined_, [this](size_t i) { return !runs_[i]->going(); });
     for (auto& metrics : measured_) metrics.clear();
   }
@@ -81,6 +87,17 @@ class Lockstep {
       if (runs_[i]->going()) runs_[i]->attempt([&] { f(*runs_[i], i); });
   }
 
+  // The file work of those that are `due`.
+  template <class Due, class F> void side_by_side(Due due, F&& f) {
+    std::vector<size_t> chosen;
+    for (const size_t i : joined_)
+      if (due(*runs_[i])) chosen.push_back(i);
+    nnx::side_by_side(chosen.size(), file_threads, [&](size_t k) {
+      const size_t i = chosen[k];
+      runs_[i]->attempt([&] { f(*runs_[i], i); });
+    });
+  }
+
   // What run `i` measures; all are measured together, once between two steps.
   TrainingRun::Evaluate measure(size_t i) {
     return [this, i](HeldOut rows) {
@@ -101,6 +118,8 @@ class Lockstep {
 }  // namespace
 
 void train_in_lockstep(std::span<TrainingRun* const> runs, Engine& engine) {
+  for (TrainingRun* run : runs)
+    if (run) run->tell();
   Lockstep(runs, engine).train();
 }
 

@@ -18,12 +18,18 @@ Log::~Log() { std::fclose(file_); }
 
 void Log::message(const std::string& line) {
   note(line);
-  if (observer_) observer_->message(line);
+  untold_.push_back({line, false});
 }
 
 void Log::warning(const std::string& line) {
   note("warning: " + line);
-  if (observer_) observer_->warning(line);
+  untold_.push_back({line, true});
+}
+
+void Log::tell() {
+  for (const Line& line : untold_)
+    if (observer_) line.warning ? observer_->warning(line.text) : observer_->message(line.text);
+  untold_.clear();
 }
 
 // A log that cannot be written is no reason to stop training.

@@ -3,6 +3,7 @@
 #include <array>
 #include <memory>
 
+#include "base/side_by_side.h"
 #include "train/lockstep.h"
 #include "train/population_engine.h"
 
@@ -43,16 +44,16 @@ std::vector<Population> populations_of(std::span<Setup* const> setups) {
 std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const std::optional<TrainOptions>> options, int threads) {
   std::vector<RunOutcome> outcomes(setups.size());
   std::vector<std::unique_ptr<TrainingRun>> runs(setups.size());
-  for (size_t i = 0; i < setups.size(); ++i) {
-    if (!options[i]) continue;
+  side_by_side(setups.size(), file_threads, [&](size_t i) {
+    if (!options[i]) return;
     try {
       runs[i] = std::make_unique<TrainingRun>(*setups[i], *options[i]);
     } catch (const Error&) {
       outcomes[i].error = std::current_exception();
-      continue;
+      return;
     }
     runs[i]->attempt([&] { runs[i]->begin(); });
-  }
+  });
   std::vector<TrainingRun*> together;
   for (const auto& run : runs) together.push_back(run.get());
   PopulationEngine engine({setups.begin(), setups.end()}, threads);

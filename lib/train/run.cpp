@@ -100,7 +100,7 @@ void TrainingRun::begin_fresh() {
   store_.emplace(directory_.path(), directory_.run_id(), CheckpointStore::Options{.keep = loop().keep});
   metrics_.emplace(directory_.path() / "metrics.jsonl", 0);
   // A disk that is full or read-only says so now, not after the first epoch.
-  if (options_.checkpoint_pause == 0) save();
+  if (options_.checkpoint_pause == 0) write_checkpoint();
 }
 
 void TrainingRun::go_on(const Checkpoint& checkpoint) {
@@ -180,17 +180,15 @@ bool TrainingRun::puts_off() const {
   return options_.checkpoint_pause > 0 && !loop().checkpoint_every && seconds_since(since_save_) < options_.checkpoint_pause;
 }
 
-void TrainingRun::settle(const Publish& publish, const Evaluate& evaluate) {
-  const std::string stop = options_.stop && !done() ? options_.stop(p_.step) : "";
-  if ((save_due_ || !stop.empty()) && saved_at_ != p_.step) {
-    publish();
-    save();
-  } else if (hold_best_) {
-    publish();
-    held_ = checkpoint();
-  }
-  if (!stop.empty()) end(summarize("interrupted", stop));
-  else finish_if_done(evaluate);
+void TrainingRun::decide() {
+  if (options_.stop && !done()) stop_ = options_.stop(p_.step);
+  save_due_ = (save_due_ || !stop_.empty()) && saved_at_ != p_.step;
+}
+
+void TrainingRun::save(const Publish& publish) {
+  publish();
+  if (save_due_) write_checkpoint();
+  else held_ = checkpoint();
 }
 
 bool TrainingRun::validate(int64_t epoch, const Evaluate& evaluate) {
@@ -245,7 +243,7 @@ Checkpoint TrainingRun::checkpoint() const {
   return checkpoint;
 }
 
-void TrainingRun::save() {
+void TrainingRun::write_checkpoint() {
   metrics_->sync();  // the checkpoints say how long it is
   if (held_ && p_.best->step == held_->step) {
     store_->save(*held_);
@@ -269,8 +267,9 @@ Summary TrainingRun::summarize(std::string status, std::string reason) const {
           .output_dir = directory_.path().string()};
 }
 
-void TrainingRun::finish_if_done(const Evaluate& evaluate) {
-  if (done()) finish(evaluate);
+void TrainingRun::finish_if_over(const Evaluate& evaluate) {
+  if (!stop_.empty()) end(summarize("interrupted", stop_));
+  else if (done()) finish(evaluate);
 }
 
 void TrainingRun::finish(const Evaluate& evaluate) {
@@ -290,13 +289,17 @@ void TrainingRun::finish(const Evaluate& evaluate) {
     summary.test = evaluate(HeldOut::test);
     record("test", *summary.test, epoch, false);
   }
-  metrics_->sync();
   end(std::move(summary));
 }
 
 void TrainingRun::end(Summary summary) {
   summary_ = std::move(summary);
   over_ = true;
+}
+
+void TrainingRun::leave() {
+  if (error_) return;   // its summary is written
+  metrics_->sync();
   directory_.write_summary(to_json(summary_));
 }
 

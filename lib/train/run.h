@@ -6,11 +6,15 @@
 //   while (run.going()) run.attempt([&] {
 //     run.took(outcome, at, next);                  // one step
 //     run.after_step(evaluate);                     // records, validation, early stopping
-//     run.settle(publish, evaluate);                // checkpoint; the end, when it is there
+//     run.decide();                                 // whether it stops here
+//     if (run.saves()) run.save(publish);           // the checkpoint
+//     run.finish_if_over(evaluate);                 // the last evaluation
 //   });
+//   run.attempt([&] { run.leave(); });              // the summary
 //   run.summary();
 //
-// An error ends the run with a summary that says so, and nothing else.
+// An error ends the run with a summary that says so, and nothing else. Runs begin, save and leave side by side: what that takes
+// is theirs alone.
 #pragma once
 
 #include <chrono>
@@ -48,10 +52,14 @@ class TrainingRun {
   // finite.
   void took(const StepOutcome& outcome, Cursor at, Cursor next);
   void after_step(const Evaluate& evaluate);
-  void settle(const Publish& publish, const Evaluate& evaluate);
-  // The end when all steps are done already, as for a finished run that is resumed.
-  void finish_if_done(const Evaluate& evaluate);
+  void decide();
+  bool saves() const { return save_due_ || hold_best_; }
+  void save(const Publish& publish);
+  // All steps may be done before the first, as for a finished run that is resumed.
+  void finish_if_over(const Evaluate& evaluate);
+  void leave();
 
+  void tell() { log_.tell(); }   // the observer, what there was to say at the beginning
   const Summary& summary() const { return summary_; }        // once it is over
   std::exception_ptr error() const { return error_; }        // of a run that ended with one
 
@@ -69,7 +77,7 @@ class TrainingRun {
   void record_training(int64_t epoch);
   bool puts_off() const;   // a checkpoint, see TrainOptions::checkpoint_pause
   Checkpoint checkpoint() const;
-  void save();
+  void write_checkpoint();
   Summary summarize(std::string status, std::string reason) const;
   void finish(const Evaluate& evaluate);
   void end(Summary summary);
@@ -84,6 +92,7 @@ class TrainingRun {
   TrainProgress p_;
   int64_t epoch_ = 0;      // of the last step, from 1
   int64_t saved_at_ = -1;  // the step of the last checkpoint
+  std::string stop_;       // why it stops before it is done
   bool save_due_ = false;
   bool hold_best_ = false;            // this step is the best so far, and its checkpoint was put off
   std::optional<Checkpoint> held_;    // the best, until the next checkpoint is written
