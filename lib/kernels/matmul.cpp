@@ -283,8 +283,10 @@ class MatmulOfEach final : public Kernel {
 
 KernelPtr make_matmul(const MatmulSpec& spec, int threads) {
   check(spec.out.col_stride == 1, "a matmul writes contiguous rows");
-  // On one thread each product of a batch is computed as it would be alone.
-  const bool each = spec.operands == DType::f32 && spec.batch > 1 && threads <= 1;
+  // On one thread each product of a batch is computed as it would be alone; the library knows no batch of which neither
+  // operand has several.
+  const bool of_one = spec.lhs.batch_stride == 0 && spec.rhs.batch_stride == 0;
+  const bool each = spec.operands == DType::f32 && spec.batch > 1 && (threads <= 1 || of_one);
   const double flops = flops_of(spec) / (each ? static_cast<double>(spec.batch) : 1);
   const bool small = flops < own_flops(spec, threads) || spec.k == 0 || spec.m == 0 || spec.n == 0 || spec.batch == 0;
   if (spec.operands == DType::bf16 && (small || !has_bf16())) return make_widened_matmul(spec, threads);

@@ -9,7 +9,8 @@ enum class Activation : uint8_t { none, relu, tanh, logistic, gelu_tanh, gelu_er
 
 // out[b, i, j] = act(sum_k lhs[b, i, k] * rhs[b, k, j] + bias[j]) + residual[b, i, j]; lhs and rhs are f32 or bf16, all
 // else, the sums included, is f32.
-// Strides in elements; a unit stride on one of the two matrix dimensions of each operand (either transpose is fast).
+// Strides in elements; a unit stride on one of the two matrix dimensions of each operand (either transpose is fast), and a
+// batch stride of 0 for an operand that is the same for all of the batch.
 // args of run(): lhs, rhs, [bias], [residual], out, scratch. No output may be an input. Below about 64 k flops it runs
 // our own loops on one thread; bf16 operands are widened for them, and where the processor has no bf16. Throws
 // ErrorKind::internal for strides that oneDNN refuses (rows that overlap).

@@ -61,7 +61,7 @@ std::optional<Run> merged(const Shape& shape, const View& view, const std::vecto
 std::optional<kernels::MatmulSpec::Operand> matrix(const Shape& shape, const View& view, const std::vector<int>& batch,
                                                    const std::vector<int>& rows, const std::vector<int>& cols) {
   const auto b = merged(shape, view, batch), r = merged(shape, view, rows), c = merged(shape, view, cols);
-  if (!b || !r || !c || b->stride < 0 || (b->size > 1 && b->stride == 0)) return std::nullopt;
+  if (!b || !r || !c || b->stride < 0) return std::nullopt;
   if (r->size == 1 && c->size == 1) return kernels::MatmulSpec::Operand{b->stride, 1, 1};
   if (r->size == 1)  // a vector: strided ones are columns of a column-major matrix
     return c->stride == 1  ? std::optional(kernels::MatmulSpec::Operand{b->stride, c->size, 1})

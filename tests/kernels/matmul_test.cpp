@@ -134,6 +134,21 @@ TEST_CASE("matmul of parts of larger arrays, and of one right side for a whole b
   }
 }
 
+TEST_CASE("an operand that is the same for a whole batch") {
+  for (const int64_t size : {6, 50, 100}) {
+    for (const auto& [one_lhs, one_rhs] : {std::pair{true, false}, {false, true}, {true, true}}) {
+      for (const bool transposed : {false, true}) {
+        for (const int threads : {1, 2}) {
+          MatmulSpec s = plain(3, size, size, size, transposed, !transposed);
+          if (one_lhs) s.lhs.batch_stride = 0;
+          if (one_rhs) s.rhs.batch_stride = 0;
+          check_matmul(s, threads);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("matmul of bf16 operands is that of the same numbers in f32") {
   for (const auto& [m, k, n] :
        {std::array<int64_t, 3>{1, 1, 1}, {5, 2, 16}, {33, 17, 63}, {64, 128, 48}, {130, 300, 10}}) {
