@@ -44,19 +44,30 @@ Graph with_guards_as_outputs(const Graph& graph) {
   }).graph;
 }
 
+// Which outputs depend on the inputs that are flagged.
+std::vector<bool> dependent_outputs(const Graph& graph, const std::vector<bool>& inputs) {
+  std::vector<bool> depends(graph.nodes.size(), false);
+  for (size_t i = 0; i < inputs.size(); ++i) depends[graph.inputs[i].node] = inputs[i];
+  for (size_t n = 0; n < graph.nodes.size(); ++n)
+    for (const Value v : graph.nodes[n].inputs)
+      if (depends[v.node]) depends[n] = true;
+  std::vector<bool> outputs;
+  for (const Value v : graph.outputs) outputs.push_back(depends[v.node]);
+  return outputs;
+}
+
 std::string not_finite_text(const std::string& guard) {
   return Error(ErrorKind::numeric, {.where = guard, .expected = "finite values", .got = "a NaN or infinity"}).what();
 }
 
 }  // namespace
 
-LaneFunction::LaneFunction(const Lanes& lanes, const detail::LiftedCall& call, std::vector<bool> arrays)
-    : arrays_(std::move(arrays)), changed_(lanes.leaves(0).cells.size(), false) {
+LaneFunction::LaneFunction(const Lanes& lanes, const detail::LiftedCall& call) {
   const Arguments arguments(call);
   const TracedCall traced = detail::trace_call(arguments, call, arguments.types());
   expect_plain(arguments, traced);
   const detail::Leaves& own = arguments.leaves;
-  check(own.arrays.size() == arrays_.size(), "lane_function needs one flag for each Array");
+  arrays_ = own.arrays.size();
   for (size_t i = 0; i < own.cells.size(); ++i) cells_.push_back(index_of(lanes.leaves(0).cells, own.cells[i], arguments.leaf_text(i)));
   for (Number* number : own.numbers) numbers_.push_back(index_of(lanes.leaves(0).numbers, number, "a Number of the arguments"));
 
@@ -64,12 +75,10 @@ LaneFunction::LaneFunction(const Lanes& lanes, const detail::LiftedCall& call, s
   for (const size_t o : outputs_to_deliver(traced)) {
     const Output& output = traced.outputs[o];
     if (output.form == Output::Form::array) continue;   // an argument of the caller's, of one call
-    if (output.form == Output::Form::result) ++results_;
     if (output.form == Output::Form::cell) {
       const Type &was = arguments.values[output.index].type(), &is = traced.graph.type(traced.graph.outputs[o]);
       if (was != is)
         fail(ErrorKind::structure, {.where = arguments.leaf_text(output.index), .expected = "a value of type " + was.to_string(), .got = is.to_string()});
-      changed_[cells_[output.index]] = true;
       aliases_.push_back({static_cast<int>(chosen.size()), static_cast<int>(output.index)});
     }
     chosen.push_back(o);
@@ -80,13 +89,36 @@ LaneFunction::LaneFunction(const Lanes& lanes, const detail::LiftedCall& call, s
   graph_ = with_guards_as_outputs(graph);
 }
 
-LanePlan LaneFunction::compile(const Lanes& lanes, size_t count, const PlanOptions& options) const {
-  std::vector<bool> batched;
-  for (const size_t cell : cells_) batched.push_back(lanes.stacks_cell(cell));
-  batched.insert(batched.end(), arrays_.begin(), arrays_.end());
-  for (const size_t number : numbers_) batched.push_back(lanes.stacks_number(number));
+std::vector<bool> LaneFunction::stacked_inputs(const LaneLayout& layout, const std::vector<bool>& arrays) const {
+  check(arrays.size() == arrays_, "a LaneFunction needs one flag for each Array");
+  std::vector<bool> stacked;
+  for (const size_t cell : cells_) stacked.push_back(layout.cells[cell]);
+  stacked.insert(stacked.end(), arrays.begin(), arrays.end());
+  for (const size_t number : numbers_) stacked.push_back(layout.numbers[number]);
+  return stacked;
+}
+
+LaneLayout LaneFunction::settle(LaneLayout layout, const std::vector<bool>& arrays) const {
+  for (bool changed = true; changed;) {
+    changed = false;
+    const std::vector<bool> differs = dependent_outputs(graph_, stacked_inputs(layout, arrays));
+    for (const Alias& alias : aliases_) {
+      const size_t cell = cells_[static_cast<size_t>(alias.input)];
+      if (layout.cells[cell] || !differs[static_cast<size_t>(alias.output)]) continue;
+      layout.cells[cell] = changed = true;
+    }
+  }
+  return layout;
+}
+
+LanePlan LaneFunction::compile(const LaneLayout& layout, const std::vector<bool>& arrays, size_t count, const PlanOptions& options) const {
+  std::vector<bool> stacked_outputs(graph_.outputs.size(), true);
+  for (const Alias& alias : aliases_)
+    stacked_outputs[static_cast<size_t>(alias.output)] = layout.cells[cells_[static_cast<size_t>(alias.input)]];
+  const Batched over_lanes = batch(graph_, stacked_inputs(layout, arrays), static_cast<int64_t>(count), stacked_outputs);
+  check(over_lanes.outputs == stacked_outputs, "a LaneFunction is compiled for a settled layout");
   LanePlan made(*this);
-  made.plan_ = Plan::compile(vmap(graph_, batched, static_cast<int64_t>(count)), aliases_, options);
+  made.plan_ = Plan::compile(over_lanes.graph, aliases_, options);
   made.inputs_.resize(graph_.inputs.size());
   made.outputs_.resize(graph_.outputs.size());
   return made;
@@ -100,10 +132,10 @@ void LanePlan::run(LaneBlock& block, std::span<BufferRef* const> arrays) {
   plan_->run(inputs_, outputs_);
 }
 
-const std::string* LanePlan::failed_guard(size_t lane) const {
+const std::string* LanePlan::failed_guard(size_t i) const {
   const size_t first = outputs_.size() - function_.guards_.size();
   for (size_t g = 0; g < function_.guards_.size(); ++g)
-    if (!outputs_[first + g]->as<bool>()[lane]) return &function_.guards_[g];
+    if (!outputs_[first + g]->as<bool>()[i]) return &function_.guards_[g];
   return nullptr;
 }
 

@@ -37,58 +37,56 @@ Lanes::Lanes(const std::vector<Roots>& objects) {
     fail(ErrorKind::structure, {.where = fmt::format("lane {}", lane),
                                 .message = "is not built like lane 0: " + (difference ? to_string(*difference) : "")});
   }
-  stacked_cells_.assign(lanes_[0].cells.size(), true);
-  for (size_t i = 0; i < lanes_[0].numbers.size(); ++i) {
-    const double value = lanes_[0].numbers[i]->value();
-    stacked_numbers_.push_back(std::ranges::any_of(lanes_, [&](const Leaves& l) { return l.numbers[i]->value() != value; }));
-  }
 }
 
-void Lanes::share(const std::vector<bool>& changed) {
-  for (size_t i = 0; i < stacked_cells_.size(); ++i) {
-    const Array& first = lanes_[0].cells[i]->value;
-    stacked_cells_[i] = changed[i] || !std::ranges::all_of(lanes_, [&](const Leaves& l) { return same_value(first, l.cells[i]->value); });
-  }
+LaneLayout Lanes::layout(std::span<const size_t> members) const {
+  const Leaves& first = lanes_[members[0]];
+  const auto differ = [&](const auto& same) {
+    return std::ranges::any_of(members, [&](size_t lane) { return !same(lanes_[lane]); });
+  };
+  LaneLayout layout;
+  for (size_t i = 0; i < first.cells.size(); ++i)
+    layout.cells.push_back(differ([&](const Leaves& l) { return same_value(first.cells[i]->value, l.cells[i]->value); }));
+  for (size_t i = 0; i < first.numbers.size(); ++i)
+    layout.numbers.push_back(differ([&](const Leaves& l) { return first.numbers[i]->value() == l.numbers[i]->value(); }));
+  return layout;
 }
 
-LaneBlock::LaneBlock(const Lanes& lanes, size_t first, size_t count) : lanes_(lanes), first_(first), count_(count) {
-  const Leaves& zero = lanes.leaves(0);
-  for (size_t i = 0; i < zero.cells.size(); ++i) {
-    if (!lanes.stacks_cell(i)) {
-      cells_.push_back(zero.cells[i]->value.buffer());
-      continue;
-    }
-    const size_t bytes = zero.cells[i]->value.type().bytes();
-    cells_.push_back(Buffer::allocate(bytes * count));
-  }
-  for (size_t lane = 0; lane < count; ++lane) load(lane);
-  for (size_t i = 0; i < zero.numbers.size(); ++i) {
-    const size_t copies = lanes.stacks_number(i) ? count : 1;
+LaneBlock::LaneBlock(const Lanes& lanes, std::vector<size_t> members, LaneLayout layout)
+    : lanes_(lanes), members_(std::move(members)), layout_(std::move(layout)) {
+  cells_.resize(layout_.cells.size());
+  for (size_t c = 0; c < cells_.size(); ++c)
+    if (layout_.cells[c]) cells_[c] = Buffer::allocate(lanes.leaves(members_[0]).cells[c]->value.type().bytes() * size());
+  for (size_t i = size(); i-- > 0;) load(i);
+  for (size_t n = 0; n < layout_.numbers.size(); ++n) {
+    const size_t copies = layout_.numbers[n] ? size() : 1;
     numbers_.push_back(Buffer::allocate(copies * sizeof(float)));
-    for (size_t lane = 0; lane < copies; ++lane)
-      numbers_[i]->as<float>()[lane] = static_cast<float>(lanes.leaves(first + lane).numbers[i]->value());
+    for (size_t i = 0; i < copies; ++i)
+      numbers_[n]->as<float>()[i] = static_cast<float>(lanes.leaves(members_[i]).numbers[n]->value());
   }
 }
 
 void LaneBlock::load(size_t i) {
-  const Leaves& leaves = lanes_.leaves(first_ + i);
+  const Leaves& leaves = lanes_.leaves(members_[i]);
   for (size_t c = 0; c < cells_.size(); ++c) {
-    if (!lanes_.stacks_cell(c)) continue;
     const Array& value = leaves.cells[c]->value;
     const size_t bytes = value.type().bytes();
-    std::memcpy(cells_[c]->as<char>() + i * bytes, value.buffer()->data(), bytes);
+    if (layout_.cells[c]) std::memcpy(cells_[c]->as<char>() + i * bytes, value.buffer()->data(), bytes);
+    else cells_[c] = value.buffer();   // a plan that writes it makes one of its own first
   }
 }
 
 void LaneBlock::store(size_t i) const {
-  const Leaves& leaves = lanes_.leaves(first_ + i);
+  const Leaves& leaves = lanes_.leaves(members_[i]);
   for (size_t c = 0; c < cells_.size(); ++c) {
-    if (!lanes_.stacks_cell(c)) continue;
     Array& value = leaves.cells[c]->value;
-    const size_t bytes = value.type().bytes();
-    BufferRef copy = Buffer::allocate(bytes);
-    std::memcpy(copy->data(), cells_[c]->as<char>() + i * bytes, bytes);
-    value = Array(value.type(), std::move(copy));
+    BufferRef own = cells_[c];
+    if (layout_.cells[c]) {
+      const size_t bytes = value.type().bytes();
+      own = Buffer::allocate(bytes);
+      std::memcpy(own->data(), cells_[c]->as<char>() + i * bytes, bytes);
+    }
+    value = Array(value.type(), std::move(own));
   }
 }
 

@@ -4,16 +4,18 @@
 //   std::vector<Roots> objects;                     // of each lane the same kind of objects
 //   for (auto& [model, optimizer] : trained) objects.push_back(roots_of(model, optimizer));
 //   Lanes lanes(objects);
-//   LaneFunction step = lane_function(lanes, train_step, std::tuple(model0, optimizer0, x, y), {true, true});
-//   lanes.share(step.changed_cells());              // before the first block: what is the same in all is held once
-//   LaneBlock block(lanes, 0, lanes.size());        // the values of all, stacked
+//   LaneFunction step = lane_function(lanes, train_step, std::tuple(model0, optimizer0, x, y));
+//   LaneLayout layout = step.settle(lanes.layout(members), {true, true});
+//   LaneBlock block(lanes, members, layout);        // their values, stacked
 //   ...run step on the block...
-//   block.store(3);                                 // lane 3's values into its objects
+//   block.store(3);                                 // the values of members[3] into its objects
 //
+// What is the same in all lanes of a block, and stays so, is held and computed once: runs of one seed draw one dropout mask.
 // The objects outlive their Lanes and keep their structure meanwhile.
 #pragma once
 
 #include <optional>
+#include <span>
 #include <tuple>
 #include <vector>
 
@@ -28,6 +30,12 @@ template <class... Objects> Roots roots_of(const Objects&... objects) {
 // Where the structure of two object graphs differs first, Numbers and values aside; nullopt when it does not.
 std::optional<detail::Difference> structural_difference(const Roots& a, const Roots& b);
 
+// Which values have a leading axis over the lanes of a block. The others are the same in all of them.
+struct LaneLayout {
+  std::vector<bool> cells, numbers;   // by their number in the Leaves
+  friend bool operator==(const LaneLayout&, const LaneLayout&) = default;
+};
+
 class Lanes {
  public:
   // Throws ErrorKind::structure naming the first lane that is built otherwise than lane 0, and where.
@@ -36,35 +44,34 @@ class Lanes {
   size_t size() const { return lanes_.size(); }
   const detail::Leaves& leaves(size_t lane) const { return lanes_[lane]; }   // Variables, Numbers and Arrays in one order
 
-  // Variables other than these ("changed", by number) whose values are the same in every lane are held once from now on.
-  void share(const std::vector<bool>& changed);
-
-  // Whether it has a leading axis over the lanes.
-  bool stacks_cell(size_t i) const { return stacked_cells_[i]; }
-  bool stacks_number(size_t i) const { return stacked_numbers_[i]; }
+  // What differs between some of these lanes now.
+  LaneLayout layout(std::span<const size_t> members) const;
 
  private:
   std::vector<detail::Leaves> lanes_;
-  std::vector<bool> stacked_cells_, stacked_numbers_;
 };
 
 // The values of some lanes, in Buffers of their own that plans may write.
 class LaneBlock {
  public:
-  LaneBlock(const Lanes& lanes, size_t first, size_t count);
+  // What the layout does not stack has the value of the first of them.
+  LaneBlock(const Lanes& lanes, std::vector<size_t> members, LaneLayout layout);
 
-  size_t first() const { return first_; }
-  size_t size() const { return count_; }
+  const std::vector<size_t>& members() const { return members_; }   // lanes
+  size_t size() const { return members_.size(); }
+  const LaneLayout& layout() const { return layout_; }
   BufferRef* cell(size_t i) { return &cells_[i]; }
   BufferRef* number(size_t i) { return &numbers_[i]; }
 
-  // Puts the values of lane `first() + i` into its objects, or takes them from there; what is shared is there already.
+  // Puts the values of member `i` into its objects, or takes them from there. What is not stacked is taken for all members:
+  // whoever loads one loads all that are to be used.
   void store(size_t i) const;
   void load(size_t i);
 
  private:
   const Lanes& lanes_;
-  size_t first_, count_;
+  std::vector<size_t> members_;
+  LaneLayout layout_;
   std::vector<BufferRef> cells_, numbers_;
 };
 

@@ -44,6 +44,7 @@ std::vector<Population> populations_of(std::span<Setup* const> setups) {
 std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::span<const std::optional<TrainOptions>> options, int threads) {
   std::vector<RunOutcome> outcomes(setups.size());
   std::vector<std::unique_ptr<TrainingRun>> runs(setups.size());
+  PopulationEngine engine({setups.begin(), setups.end()}, threads);
   side_by_side(setups.size(), file_threads, [&](size_t i) {
     if (!options[i]) return;
     try {
@@ -56,7 +57,6 @@ std::vector<RunOutcome> train_population(std::span<Setup* const> setups, std::sp
   });
   std::vector<TrainingRun*> together;
   for (const auto& run : runs) together.push_back(run.get());
-  PopulationEngine engine({setups.begin(), setups.end()}, threads);
   train_in_lockstep(together, engine);
   for (size_t i = 0; i < setups.size(); ++i)
     if (runs[i]) outcomes[i] = {runs[i]->summary(), runs[i]->error()};
