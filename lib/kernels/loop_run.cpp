@@ -301,7 +301,8 @@ class LoopThread {
       if (out.as_double) return add_to_sums(o, values, n, cell_at_[o] + begin);
       return combine(o, values, n, cell_at_[o] + begin);
     }
-    if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0) return add_to_sums(o, values, n, cell_at_[o]);
+    if (out.as_double && out.cell.period > 0 && p_.period % out.cell.period == 0)
+      return add_columns(o, values, out.cell.period, n / out.cell.period, cell_at_[o]);
     if (out.as_double && whole_rows(out.cell, begin, n)) return sum_rows(o, values, begin, n);
     for_each_run(p_.space.block, out.cell.block, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
       if (out.cell.block.back() == 0) reduce_run(o, values + position * size, count, cell_at_[o] + offset);
@@ -311,15 +312,18 @@ class LoopThread {
 
   void sum_rows(size_t o, const std::byte* values, int64_t begin, int64_t n) {
     const ProgramOutput& out = p_.outputs[o];
-    auto* sums = reinterpret_cast<double*>(cells(o)) + cell_at_[o];
     for_each_run(out.cell.groups, out.cell.group_strides, begin, n, [&](int64_t offset, int64_t position, int64_t count) {
-      VectorCall call;
-      call.out = sums + offset;
-      call.in[0] = values + position * 4;
-      call.n = out.cell.row;
-      call.rows = count / out.cell.row;
-      out.flush(call);
+      add_columns(o, values + position * 4, out.cell.row, count / out.cell.row, cell_at_[o] + offset);
     });
+  }
+
+  void add_columns(size_t o, const void* values, int64_t columns, int64_t rows, int64_t cell) {
+    VectorCall call;
+    call.out = reinterpret_cast<double*>(cells(o)) + cell;
+    call.in[0] = values;
+    call.n = columns;
+    call.rows = rows;
+    p_.outputs[o].flush(call);
   }
 
   void reduce_run(size_t o, const void* values, int64_t n, int64_t cell) {  // n values into one cell
@@ -342,18 +346,14 @@ class LoopThread {
 
   void combine(size_t o, const void* values, int64_t n, int64_t cell) {  // n values into n cells
     const ProgramOutput& out = p_.outputs[o];
+    if (out.as_double) return add_columns(o, values, n, 1, cell);
     VectorCall call;
     call.n = n;
     call.out = cells(o) + cell * out.cell_bytes;
-    if (out.as_double) {
-      call.in[0] = values;
-      out.flush(call);
-    } else {
-      call.in[0] = call.out;
-      call.in[1] = values;
-      call.step[0] = call.step[1] = 1;
-      out.combine(call);
-    }
+    call.in[0] = call.out;
+    call.in[1] = values;
+    call.step[0] = call.step[1] = 1;
+    out.combine(call);
   }
 
   // Sums of the same cells over consecutive rows are kept in float for a while.
@@ -379,9 +379,7 @@ class LoopThread {
   void flush_sums(size_t o) {
     if (sum_rows_[o] == 0) return;
     const ProgramOutput& out = p_.outputs[o];
-    const int64_t row = out.cell.period > 0 ? out.cell.period : sum_length_[o];  // a tile may hold several rows
-    for (int64_t i = 0; i < sum_length_[o]; i += row)
-      combine(o, memory_ + out.block_sums_at + 4 * i, std::min(row, sum_length_[o] - i), sum_cell_[o]);
+    add_columns(o, memory_ + out.block_sums_at, sum_length_[o], 1, sum_cell_[o]);
     sum_rows_[o] = 0;
   }
 

@@ -2,6 +2,7 @@
 // random_bits, and the reductions of a run to one value (tile_*).
 #pragma once
 
+#include "kernels/vector/columns.h"
 #include "kernels/vector/math.h"
 #include "kernels/vector/table.h"
 
@@ -198,24 +199,10 @@ inline double sum_run(const float* p, int64_t n) {
 inline void tile_sum_f32(VF c) {  // -> double
   *static_cast<double*>(c.out) = sum_run(static_cast<const float*>(c.in[0]), c.n);
 }
-// The sums of the `rows` rows of n floats, and of their columns, in double until they are stored.
+// The sums of the `rows` rows of n floats, in double until they are stored.
 inline void row_sums(VF c) {
   const float* p = static_cast<const float*>(c.in[0]);
   for (int64_t r = 0; r < c.rows; ++r) static_cast<float*>(c.out)[r] = static_cast<float>(sum_run(p + r * c.n, c.n));
-}
-inline void column_sums(VF c) {
-  const float* p = static_cast<const float*>(c.in[0]);
-  for (int64_t i = 0; i < c.n; i += lanes) {
-    const int64_t left = c.n - i < lanes ? c.n - i : lanes;
-    D low_sum = {}, high_sum = {};
-    for (int64_t r = 0; r < c.rows; ++r) {
-      D low, high;
-      widen(load_upto(p + r * c.n + i, left), low, high);
-      low_sum += low;
-      high_sum += high;
-    }
-    store_upto(static_cast<float*>(c.out) + i, narrow(low_sum, high_sum), left);
-  }
 }
 template <class T, class Op> inline void tile_reduce(VF c, Op op) {  // -> T; n > 0
   const T* p = static_cast<const T*>(c.in[0]);
@@ -250,30 +237,6 @@ inline void tile_finite(VF c) {  // f32 -> bool
 template <class T, class Stored, class Op> constexpr VectorEntry tile(const char* name, Op) {
   return {name, dtype_of<T>, dtype_of<T>, [](VF c) { tile_reduce<Stored>(c, Op{}); }};
 }
-// out (double) += `rows` rows of n floats, for sums that are kept in double between blocks
-inline void flush_sum(VF c) {
-  constexpr int64_t together = 64;  // rows summed in float
-  const float* p = static_cast<const float*>(c.in[0]);
-  double* out = static_cast<double*>(c.out);
-  if (c.rows == 1) {
-    for (int64_t i = 0; i < c.n; ++i) out[i] += static_cast<double>(p[i]);
-    return;
-  }
-  for (int64_t first = 0; first < c.rows; first += together) {
-    const int64_t last = c.rows - first < together ? c.rows : first + together;
-    for (int64_t i = 0; i < c.n; i += lanes) {
-      const int64_t left = c.n - i < lanes ? c.n - i : lanes;
-      F sum = {};
-      if (left == lanes) {
-        for (int64_t r = first; r < last; ++r) sum += load(p + r * c.n + i);
-      } else {
-        for (int64_t r = first; r < last; ++r) sum += load_upto(p + r * c.n + i, left);
-      }
-      for (int64_t lane = 0; lane < left; ++lane) out[i + lane] += static_cast<double>(sum[lane]);
-    }
-  }
-}
-
 // ---- random bits: threefry2x32, 20 rounds, of the 64-bit element index (base/threefry.h has the scalar form)
 constexpr int threefry_vectors = 4;  // in flight together: the rounds of one depend on each other
 inline void threefry_rounds(U (&x0)[threefry_vectors], U (&x1)[threefry_vectors], uint32_t key0, uint32_t key1) {
