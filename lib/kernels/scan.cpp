@@ -7,6 +7,7 @@
 
 #include "kernels/factories.h"
 #include "kernels/parallel.h"
+#include "kernels/vector/table.h"
 #include "ops/attrs.h"
 
 namespace nnx::kernels {
@@ -83,8 +84,18 @@ class CumsumKernel final : public LineKernel {
 class ArgBestKernel final : public LineKernel {
  public:
   ArgBestKernel(const OpCall& call, bool largest)
-      : LineKernel(call, call.attrs.as<AxisAttrs>().axis), largest_(largest) {}
+      : LineKernel(call, call.attrs.as<AxisAttrs>().axis), largest_(largest) {
+    const RowKernels& rows = vector_table().rows;
+    if (dtype_ == DType::f32 && lines_.inner == 1 && lines_.n <= longest_short_row)
+      short_ = largest ? rows.argmax : rows.argmin;
+  }
   void run(void* const* args) const override {
+    if (short_) {
+      return for_pieces(threads_, lines_.count(), [&](int64_t begin, int64_t end, int) {
+        short_(static_cast<const float*>(args[0]) + begin * lines_.n, static_cast<int32_t*>(args[1]) + begin,
+               end - begin, lines_.n);
+      });
+    }
     with_number(dtype_, [&](auto zero) {
       using T = decltype(zero);
       for_pieces(threads_, lines_.count(), [&](int64_t begin, int64_t end, int) {
@@ -106,6 +117,7 @@ class ArgBestKernel final : public LineKernel {
     return static_cast<int32_t>(at);
   }
   bool largest_;
+  void (*short_)(const float*, int32_t*, int64_t, int64_t) = nullptr;
 };
 
 // A bit pattern that sorts as the value does: NaN last, both zeros equal.

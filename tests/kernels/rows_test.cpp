@@ -125,6 +125,33 @@ TEST_CASE("a row's results depend neither on its place nor on the number of rows
   }
 }
 
+TEST_CASE("argmax and argmin of rows find the first of the best, or the first NaN") {
+  for (int64_t c = 1; c <= 40; ++c) {
+    constexpr int64_t count = 43;
+    std::vector<float> x = random_floats(1, count * c, -3, 3);
+    for (size_t i = 0; i < x.size(); ++i) {
+      x[i] = std::round(x[i]);  // many equal ones, and zeros of both signs
+      const uint32_t bits = random_bits(random_key(2), i) % 40;
+      if (bits == 0) x[i] = NAN;
+      if (bits == 1) x[i] = INFINITY;
+      if (bits == 2) x[i] = -INFINITY;
+    }
+    for (const bool largest : {true, false}) {
+      const Type in{f32, {count, c}}, out{i32, {count}};
+      std::vector<int32_t> got(count);
+      run_kernel(*make_kernel(*find_op(largest ? "argmax" : "argmin"), AxisAttrs{1}, {&in, 1}, {&out, 1}, 1),
+                 {x.data(), got.data()});
+      for (int64_t i = 0; i < count; ++i) {
+        const float* row = x.data() + i * c;
+        const float* expected = std::find_if(row, row + c, [](float v) { return std::isnan(v); });
+        if (expected == row + c) expected = largest ? std::max_element(row, row + c) : std::min_element(row, row + c);
+        INFO("c ", c, " row ", i, " largest ", largest);
+        CHECK(got[static_cast<size_t>(i)] == expected - row);
+      }
+    }
+  }
+}
+
 TEST_CASE("the loss of a confident prediction keeps its digits") {
   for (const int64_t c : {2, 10, 32}) {
     Rows rows = random_rows(20, c);

@@ -1,5 +1,5 @@
-// Row kernels: softmax, log_softmax, cross-entropy and layer_norm over contiguous rows. A long row is worked on by
-// itself, `lanes` elements at a time, and is read from L1; short rows `lanes` rows at a time, one a lane.
+// Row kernels: softmax, log_softmax, cross-entropy, argmax and layer_norm over contiguous rows. A long row is worked on
+// by itself, `lanes` elements at a time, and is read from L1; short rows `lanes` rows at a time, one a lane.
 #pragma once
 
 #include "kernels/vector/math.h"
@@ -61,8 +61,6 @@ template <int width = lanes / 2> inline void transpose_square(F (&x)[lanes]) {
 
 // A block of up to `lanes` short rows, one a lane: column j holds element j of each. Lanes do not mix, so that a row's
 // results depend neither on its neighbours nor on its place in the block.
-constexpr int64_t short_row = 32;
-
 class Columns {
  public:
   Columns(int64_t count) : count_(count) {}
@@ -73,7 +71,7 @@ class Columns {
   // n rows that follow each other; a lane without a row has zeros.
   void read(const float* rows, int64_t n) {
     const int64_t c = count_;
-    float padded[lanes * short_row];
+    float padded[lanes * longest_short_row];
     if (n < lanes) {
       __builtin_memcpy(padded, rows, static_cast<size_t>(n * c) * sizeof(float));
       __builtin_memset(padded + n * c, 0, static_cast<size_t>((lanes - n) * c) * sizeof(float));
@@ -89,7 +87,7 @@ class Columns {
   }
   void write(float* rows, int64_t n) const {
     const int64_t c = count_;
-    float padded[lanes * short_row];
+    float padded[lanes * longest_short_row];
     float* to = n < lanes ? padded : rows;
     for (int64_t j = 0; j < c; j += lanes) {
       const int64_t width = c - j < lanes ? c - j : lanes;
@@ -103,7 +101,7 @@ class Columns {
 
  private:
   int64_t count_;
-  F at_[short_row];
+  F at_[longest_short_row];
 };
 
 // body(columns, i, n) for each block of n <= lanes rows that begins with row i.
@@ -185,8 +183,23 @@ inline void cross_entropy_grad_short_rows(const float* x, const int32_t* labels,
   });
 }
 
+template <bool largest> inline void arg_best_rows(const float* x, int32_t* at, int64_t rows, int64_t c) {
+  by_columns(x, rows, c, [&](const Columns& block, int64_t i, int64_t n) {
+    F best = block[0];
+    I where = {};
+    for (int64_t j = 1; j < c; ++j) {
+      const F candidate = block[j];
+      const I better =
+          ~(largest ? candidate <= best : candidate >= best) & (best == best);  // a NaN beats all but a NaN
+      best = select(better, candidate, best);
+      where = better ? splat(static_cast<int32_t>(j)) : where;
+    }
+    store_upto<int32_t>(at + i, where, n);
+  });
+}
+
 inline void softmax_rows(const float* x, float* y, int64_t rows, int64_t c) {
-  if (c <= short_row) return softmax_short_rows(x, y, rows, c);
+  if (c <= longest_short_row) return softmax_short_rows(x, y, rows, c);
   for (int64_t i = 0; i < rows; ++i, x += c, y += c) {
     const float scale = static_cast<float>(1.0 / exp_row<true>(x, row_max(x, c), y, c));
     for (int64_t j = 0; j < c; j += lanes) {
@@ -199,7 +212,7 @@ inline void softmax_rows(const float* x, float* y, int64_t rows, int64_t c) {
 inline double log_double(double x) { return __builtin_log(x); }
 
 inline void log_softmax_rows(const float* x, float* y, int64_t rows, int64_t c) {
-  if (c <= short_row) return log_softmax_short_rows(x, y, rows, c);
+  if (c <= longest_short_row) return log_softmax_short_rows(x, y, rows, c);
   for (int64_t i = 0; i < rows; ++i, x += c, y += c) {
     const float shift = row_max(x, c);
     const float log_sum = static_cast<float>(log_double(exp_row<false>(x, shift, nullptr, c)));
@@ -211,7 +224,7 @@ inline void log_softmax_rows(const float* x, float* y, int64_t rows, int64_t c) 
 }
 
 inline void cross_entropy_rows(const float* x, const int32_t* labels, float* loss, int64_t rows, int64_t c) {
-  if (c <= short_row) return cross_entropy_short_rows(x, labels, loss, rows, c);
+  if (c <= longest_short_row) return cross_entropy_short_rows(x, labels, loss, rows, c);
   for (int64_t i = 0; i < rows; ++i, x += c) {
     const float shift = row_max(x, c);
     const float log_sum = static_cast<float>(log_double(exp_row<false>(x, shift, nullptr, c)));
@@ -223,7 +236,7 @@ inline void cross_entropy_rows(const float* x, const int32_t* labels, float* los
 // dx = (softmax(x) - one_hot(label)) * ct
 inline void cross_entropy_grad_rows(const float* x, const int32_t* labels, const float* ct, float* dx, int64_t rows,
                                     int64_t c) {
-  if (c <= short_row) return cross_entropy_grad_short_rows(x, labels, ct, dx, rows, c);
+  if (c <= longest_short_row) return cross_entropy_grad_short_rows(x, labels, ct, dx, rows, c);
   for (int64_t i = 0; i < rows; ++i, x += c, dx += c) {
     const double sum = exp_row<true>(x, row_max(x, c), dx, c);
     const float scale = static_cast<float>(1.0 / sum);

@@ -78,6 +78,8 @@ struct ChainCall {
 // may start from or use what an earlier one put out.
 using ChainsFn = void (*)(const ChainCall* chains, int count, int64_t n);
 
+constexpr int64_t longest_short_row = 32;  // rows up to this long are worked on side by side, one a lane
+
 // Kernels of rows of c contiguous f32; `rows` of them. Statistics are accumulated so that the error does not grow with
 // c.
 struct RowKernels {
@@ -87,6 +89,9 @@ struct RowKernels {
   void (*cross_entropy)(const float* x, const int32_t* labels, float* loss, int64_t rows, int64_t c);
   void (*cross_entropy_grad)(const float* x, const int32_t* labels, const float* ct, float* dx, int64_t rows,
                              int64_t c);
+  // The first of the best of each row, or its first NaN; c at most longest_short_row.
+  void (*argmax)(const float* x, int32_t* at, int64_t rows, int64_t c);
+  void (*argmin)(const float* x, int32_t* at, int64_t rows, int64_t c);
   // scale and bias may be null.
   void (*layer_norm)(const float* x, const float* scale, const float* bias, float epsilon, float* y, int64_t rows,
                      int64_t c);
