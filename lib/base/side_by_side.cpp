@@ -14,18 +14,31 @@
 namespace nnx {
 namespace {
 
-// Under OMP_PROC_BIND a thread is bound to one processor, and so are the threads that it starts: lets this one go to all that
-// OpenMP may use.
-void unbind() {
-  cpu_set_t processors;
-  CPU_ZERO(&processors);
-  for (int place = 0; place < omp_get_num_places(); ++place) {
-    std::vector<int> ids(static_cast<size_t>(omp_get_place_num_procs(place)));
-    omp_get_place_proc_ids(place, ids.data());
-    for (const int id : ids) CPU_SET(id, &processors);
+// Under OMP_PROC_BIND this thread is bound to one processor, and so would be the threads that it starts: as long as this lives,
+// all may go to every processor that OpenMP has.
+class Unbound {
+ public:
+  Unbound() {
+    cpu_set_t all;
+    CPU_ZERO(&all);
+    for (int place = 0; place < omp_get_num_places(); ++place) {
+      std::vector<int> ids(static_cast<size_t>(omp_get_place_num_procs(place)));
+      omp_get_place_proc_ids(place, ids.data());
+      for (const int id : ids) CPU_SET(id, &all);
+    }
+    bound_ = CPU_COUNT(&all) > 0 && ::pthread_getaffinity_np(::pthread_self(), sizeof before_, &before_) == 0;
+    if (bound_) ::pthread_setaffinity_np(::pthread_self(), sizeof all, &all);
   }
-  if (CPU_COUNT(&processors) > 0) ::pthread_setaffinity_np(::pthread_self(), sizeof processors, &processors);
-}
+  ~Unbound() {
+    if (bound_) ::pthread_setaffinity_np(::pthread_self(), sizeof before_, &before_);
+  }
+  Unbound(const Unbound&) = delete;
+  Unbound& operator=(const Unbound&) = delete;
+
+ private:
+  cpu_set_t before_;
+  bool bound_;
+};
 
 class Pieces {
  public:
@@ -61,15 +74,16 @@ class Pieces {
 
 void side_by_side(size_t count, int threads, const std::function<void(size_t)>& piece) {
   const size_t workers = std::min(count, static_cast<size_t>(std::max(threads, 1)));
+  if (workers <= 1) {
+    for (size_t i = 0; i < count; ++i) piece(i);
+    return;
+  }
   Pieces pieces(count, piece);
   {
+    const Unbound scope;
     std::vector<std::jthread> others;
     try {
-      while (others.size() + 1 < workers)
-        others.emplace_back([&] {
-          unbind();
-          pieces.work();
-        });
+      while (others.size() + 1 < workers) others.emplace_back([&] { pieces.work(); });
     } catch (const std::system_error&) {}   // fewer threads do it as well
     pieces.work();
   }
