@@ -32,20 +32,17 @@ TrainingRun::TrainingRun(Setup& setup, const TrainOptions& options)
       log_(directory_.path() / "log.txt", options.observer),
       environment_(environment_of(setup)) {}
 
-void TrainingRun::attempt(const std::function<void()>& f) {
+// While the error is being handled.
+void TrainingRun::failed(const Error& error) {
+  error_ = std::current_exception();
+  log_.note(std::string("error: ") + error.what());
+  over_ = true;
+  summary_ = summarize(error.kind() == ErrorKind::numeric ? "diverged" : "failed", error.what());
+  if (!begun_) return;
   try {
-    f();
-  } catch (const Error& error) {
-    error_ = std::current_exception();
-    log_.note(std::string("error: ") + error.what());
-    over_ = true;
-    summary_ = summarize(error.kind() == ErrorKind::numeric ? "diverged" : "failed", error.what());
-    if (!begun_) return;
-    try {
-      directory_.write_summary(to_json(summary_));
-    } catch (const Error& second) {   // the first one is what there is to say
-      log_.note(std::string("error: ") + second.what());
-    }
+    directory_.write_summary(to_json(summary_));
+  } catch (const Error& second) {   // the first one is what there is to say
+    log_.note(std::string("error: ") + second.what());
   }
 }
 

@@ -40,7 +40,7 @@ class TrainingRun {
   TrainingRun(Setup& setup, const TrainOptions& options);
 
   // Calls `f` and takes an Error of it for the end of the run.
-  void attempt(const std::function<void()>& f);
+  template <class F> void attempt(F&& f) try { f(); } catch (const Error& error) { failed(error); }
 
   // Afresh, or from a checkpoint, whose values go into the model and the optimizer of the Setup.
   void begin();
@@ -66,6 +66,7 @@ class TrainingRun {
  private:
   const LoopConfig& loop() const { return setup_.config.train; }
 
+  void failed(const Error& error);
   void begin_fresh();
   std::optional<Checkpoint> find_checkpoint();
   void go_on(const Checkpoint& checkpoint);
