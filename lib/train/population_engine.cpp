@@ -124,7 +124,7 @@ std::pair<PopulationEngine::Block&, size_t> PopulationEngine::member_of(size_t r
 
 void PopulationEngine::each_block(const std::function<void(Block& block, size_t thread)>& f) {
   std::exception_ptr error;
-#pragma omp parallel for num_threads(threads_) schedule(static, 1) if (threads_ > 1)
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1) if (threads_ > 1)
   for (size_t b = 0; b < blocks_.size(); ++b) {
     if (std::ranges::none_of(blocks_[b].values.members(), [this](size_t run) { return joined_[run]; })) continue;
     try {
