@@ -1,7 +1,8 @@
 // Joins the steps of a loop whose results have one reader: chains of cheap f32 ops keep their value in registers
-// (vector/chain.h), a comparison goes into its select, and random words become uniform numbers where they are drawn.
+// (vector/chain.h), a comparison goes into its select, selects into chains, and random words become uniform numbers where they are drawn.
 // The arithmetic is that of the single ops, bit for bit.
 #include <algorithm>
+#include <array>
 #include <optional>
 
 #include "kernels/loop_program.h"
@@ -154,15 +155,33 @@ bool join_uniform(Joiner& j, ProgramStep& step) {
   return true;
 }
 
-void join_select(Joiner& j, ProgramStep& step) {
-  if (step.op != "select" || step.level != Level::tile || !j.is_f32(step.out)) return;
-  ProgramStep* compare = j.sole_maker(step.args[0]);
-  if (!compare || compare->args.size() != 2 || !j.is_f32(compare->args[0])) return;
+bool join_compare(Joiner& j, ProgramStep& select) {
+  ProgramStep* compare = j.sole_maker(select.args[0]);
+  if (!compare || compare->args.size() != 2 || !j.is_f32(compare->args[0])) return false;
   const VectorFn fn = find_vector(compare->op + ">select", DType::f32, DType::f32);
-  if (!fn) return;
-  step.fn = fn;
-  step.args = {compare->args[0], compare->args[1], step.args[1], step.args[2]};
+  if (!fn) return false;
+  select.fn = fn;
+  select.args = {compare->args[0], compare->args[1], select.args[1], select.args[2]};
   j.remove(*compare);
+  return true;
+}
+
+// A select by a mask continues the chain that makes one of its values, or starts one.
+void join_select(Joiner& j, ProgramStep& step) {
+  if (step.op != "select" || step.level != Level::tile || !j.is_f32(step.out) || join_compare(j, step)) return;
+  const auto [mask, first, second] = std::array{step.args[0], step.args[1], step.args[2]};
+  const auto chain_of = [&](int reg) {
+    ProgramStep* before = j.sole_maker(reg);
+    return before && !before->chain.empty() && before->chain.size() < max_chain ? before : nullptr;
+  };
+  ProgramStep* before = first == second ? nullptr : chain_of(first);
+  const bool keeps = before || first == second || !chain_of(second);
+  if (!keeps) before = chain_of(second);
+  step.chain = before ? before->chain : std::vector<ChainOp>{};
+  step.args = before ? before->args : std::vector{first};
+  step.chain.push_back(keeps ? ChainOp::select_first : ChainOp::select_second);
+  step.args.insert(step.args.end(), {mask, keeps ? second : first});
+  if (before) j.remove(*before);
 }
 
 // Whether the loop is an update by moments, as vector/moments.h has it, and nothing else. Then operands of products are
@@ -209,7 +228,9 @@ int operands_of(ChainOp op) {
     case ChainOp::sub_product:
     case ChainOp::reverse_sub_product:
     case ChainOp::reverse_div_product:
-    case ChainOp::reverse_div_quotient: return 2;
+    case ChainOp::reverse_div_quotient:
+    case ChainOp::select_first:
+    case ChainOp::select_second: return 2;
     default: return 1;
   }
 }
@@ -223,8 +244,8 @@ void join_steps(LoopProgram& p, const std::vector<int>& readers) {
   for (size_t i = 0; i < p.steps.size(); ++i) j.maker[static_cast<size_t>(p.steps[i].out)] = static_cast<int>(i);
   for (ProgramStep& step : p.steps) {
     if (join_uniform(j, step)) continue;
-    join_chain(j, step);
-    join_select(j, step);
+    if (step.op == "select") join_select(j, step);
+    else join_chain(j, step);
   }
   std::vector<ProgramStep> kept;
   for (size_t i = 0; i < p.steps.size(); ++i) {

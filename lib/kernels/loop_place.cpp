@@ -76,13 +76,27 @@ void choose_split(LoopProgram& p, int threads) {
   }
 }
 
+// The last step that reads each register. Chains that follow each other run together, block by block: what one has read of
+// such a block another may overwrite, but a mask's elements are shorter, and its place stays taken until the last of them.
+std::vector<int> last_uses(const LoopProgram& p) {
+  std::vector<int> last(p.registers.size(), -1);
+  int chains_end = -1;
+  for (size_t i = p.steps.size(); i-- > 0;) {
+    const ProgramStep& step = p.steps[i];
+    if (step.chain.empty()) chains_end = -1;
+    else if (chains_end < 0) chains_end = static_cast<int>(i);
+    for (const int reg : step.args) {
+      const bool mask = !step.chain.empty() && p.registers[static_cast<size_t>(reg)].size < 4;
+      last[static_cast<size_t>(reg)] = std::max(last[static_cast<size_t>(reg)], mask ? chains_end : static_cast<int>(i));
+    }
+  }
+  for (const ProgramOutput& o : p.outputs) last[static_cast<size_t>(o.reg)] = static_cast<int>(p.steps.size());
+  return last;
+}
+
 // Memory of a thread: single vectors, tiles (shared by registers that do not live at once), sums, pointers.
 void place_registers(LoopProgram& p) {
-  std::vector<int> last_use(p.registers.size(), -1);
-  for (size_t i = 0; i < p.steps.size(); ++i) {
-    for (const int reg : p.steps[i].args) last_use[static_cast<size_t>(reg)] = static_cast<int>(i);
-  }
-  for (const ProgramOutput& o : p.outputs) last_use[static_cast<size_t>(o.reg)] = static_cast<int>(p.steps.size());
+  std::vector<int> last_use = last_uses(p);
   size_t singles = 0;
   for (ProgramRegister& r : p.registers) singles += r.level != Level::tile;
   std::vector<int> slot_of(p.registers.size(), -1);

@@ -220,7 +220,7 @@ class LoopThread {
       const int operands = operands_of(step.chain[k]);
       const int x = operands > 0 ? step.args[next++] : step.args[0];  // not read where there is none
       const int y = operands > 1 ? step.args[next++] : x;
-      links[k] = {step.chain[k], static_cast<const float*>(pointers_[x]), static_cast<const float*>(pointers_[y]),
+      links[k] = {step.chain[k], pointers_[x], static_cast<const float*>(pointers_[y]),
                   moves(x), moves(y)};
     }
     return {.out = static_cast<float*>(pointers_[step.out]),

@@ -28,7 +28,7 @@ FusedLoop random_program(uint32_t seed, int64_t n, int steps) {
   const auto below = [&](int limit) {
     return static_cast<int>(random_bits(random_key(seed), draw++) % static_cast<uint32_t>(limit));
   };
-  std::vector<int> floats{0, 1, 2, 3, 4};
+  std::vector<int> floats{0, 1, 2, 3, 4}, masks;
   const auto pick = [&] {
     const int count = static_cast<int>(floats.size());
     return floats[static_cast<size_t>(below(2) == 0 ? count - 1 - below(std::min(count, 3)) : below(count))];
@@ -40,8 +40,11 @@ FusedLoop random_program(uint32_t seed, int64_t n, int steps) {
   for (int i = 0; i < steps; ++i) {
     const Choice c = choices[below(static_cast<int>(std::size(choices)))];
     std::vector<int> args;
-    if (c.op == "select")
-      args.push_back(emit(below(2) == 0 ? "greater" : "less_equal", {pick(), pick()}, DType::boolean));
+    if (c.op == "select") {  // by a mask of its own, or one that others use too
+      if (masks.empty() || below(2) == 0)
+        masks.push_back(emit(below(2) == 0 ? "greater" : "less_equal", {pick(), pick()}, DType::boolean));
+      args.push_back(masks[static_cast<size_t>(below(static_cast<int>(masks.size())))]);
+    }
     while (static_cast<int>(args.size()) < c.arity) args.push_back(pick());
     floats.push_back(emit(c.op, args, DType::f32));
   }

@@ -49,6 +49,17 @@ template <int width, class Op> inline void with_none(Running<width>& acc, Op op)
   each(acc, [&](F a, int) { return op(a); });
 }
 
+// By the mask: the running value where it is `keep`, y elsewhere.
+template <int width>
+inline void select_by_mask(Running<width>& acc, const ChainLink& link, const float* y, bool keep, int64_t i, int64_t n) {
+  const auto* mask = static_cast<const uint8_t*>(link.x) + (i & -link.x_step);
+  each(acc, [&](F a, int w) {
+    const B m = width > 1 ? load(mask + w * lanes * link.x_step) : link.x_step == 0 ? load(mask) : load_upto(mask, n);
+    const F other = operand<width>(y, link.y_step, w, n);
+    return select((from_bytes(m) != 0) == (keep ? I{} - 1 : I{}), a, other);
+  });
+}
+
 template <int width> inline void put(Running<width>& acc, float* out, int64_t n) {
   each(acc, [&](F a, int w) {
     if (width == 1) store_upto<float>(out, a, n);
@@ -63,7 +74,7 @@ template <int width> [[gnu::always_inline]] inline void chain_block(const ChainC
   each(acc, [&](F, int w) { return operand<width>(c.start + i * c.start_step, c.start_step, w, n); });
   for (int k = 0; k < c.count; ++k) {
     const ChainLink& link = c.links[k];
-    const float* x = link.x + (i & -link.x_step);
+    const float* x = static_cast<const float*>(link.x) + (i & -link.x_step);
     const float* y = link.y + (i & -link.y_step);
     switch (link.op) {
       case ChainOp::add: with_operand(acc, x, link.x_step, n, [](F a, F b) { return a + b; }); break;
@@ -84,6 +95,8 @@ template <int width> [[gnu::always_inline]] inline void chain_block(const ChainC
       case ChainOp::reverse_sub_product: with_product(acc, link, x, y, n, [](F a, F b) { return b - a; }); break;
       case ChainOp::reverse_div_product: with_product(acc, link, x, y, n, [](F a, F b) { return b / a; }); break;
       case ChainOp::reverse_div_quotient: divide_quotient(acc, link, x, y, n); break;
+      case ChainOp::select_first: select_by_mask(acc, link, y, true, i, n); break;
+      case ChainOp::select_second: select_by_mask(acc, link, y, false, i, n); break;
     }
   }
   put(acc, c.out + i, n);

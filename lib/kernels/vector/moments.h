@@ -14,13 +14,15 @@ namespace {
 
 constexpr int moments_width = lanes == 16 ? 4 : 2;  // vectors of each array in flight
 
+inline const float* floats(const void* operand) { return static_cast<const float*>(operand); }
+
 template <bool decays> inline int64_t moments_blocks(const ChainCall* chains, int64_t n) {
   const ChainCall &first = chains[0], &second = chains[1], &update = chains[2];
-  const float *m = first.start, *g = second.start, *v = second.links[2].x, *p = update.links[update.count - 1].x;
-  const F a = load(first.links[0].x), b = load(first.links[1].y);
-  const F c = load(second.links[1].x), d = load(second.links[2].y);
-  const F t = load(update.links[0].x), e = load(update.links[2].x), s = load(update.links[3].y);
-  const F w = decays ? load(update.links[4].y) : F{}, r = load(update.links[update.count - 2].x);
+  const float *m = first.start, *g = second.start, *v = floats(second.links[2].x), *p = floats(update.links[update.count - 1].x);
+  const F a = load(floats(first.links[0].x)), b = load(first.links[1].y);
+  const F c = load(floats(second.links[1].x)), d = load(second.links[2].y);
+  const F t = load(floats(update.links[0].x)), e = load(floats(update.links[2].x)), s = load(update.links[3].y);
+  const F w = decays ? load(update.links[4].y) : F{}, r = load(floats(update.links[update.count - 2].x));
   constexpr int64_t block = moments_width * lanes;
   int64_t i = 0;
   for (; i + block <= n; i += block) {

@@ -40,7 +40,7 @@ struct VectorEntry {
 constexpr int vector_bytes = 64;  // readable behind an operand of step 0, in every table
 
 // A chain of f32 ops on a running value a (vector/chain.h): a + x, a - x, x - a, ..., a + x y, a - x y,
-// x y - a, (x y) / a, (x / y) / a.
+// x y - a, (x y) / a, (x / y) / a; or, by a mask x, a where it is true and y elsewhere, or the other way round.
 enum class ChainOp : uint8_t {
   add,
   sub,
@@ -60,10 +60,12 @@ enum class ChainOp : uint8_t {
   reverse_sub_product,
   reverse_div_product,
   reverse_div_quotient,
+  select_first,
+  select_second,
 };
 struct ChainLink {  // without initial values: arrays of them are made for every tile
   ChainOp op;
-  const float* x;
+  const void* x;  // f32; the mask of a select: bool
   const float* y;
   int64_t x_step, y_step;
 };
