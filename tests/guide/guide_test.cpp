@@ -1,5 +1,8 @@
 // The NNX Basics guide, one test a code cell, in its order: the same programs with the values that they imply.
 #include <doctest/doctest.h>
+
+#include <algorithm>
+
 #include <fmt/format.h>
 
 // Cell 1: what is imported.

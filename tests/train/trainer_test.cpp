@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <cmath>
 #include <cstdlib>
 #include <map>
 
