@@ -85,17 +85,40 @@ Ref<ModuleBase> copy_modules_of(ModuleBase& module) {
 
 namespace {
 
+// Throws for a graph with a cycle: Modules in one have no order, and a copy of it would hold itself for ever.
+class ExpectNoCycle final : public SelectiveVisitor {
+ public:
+  explicit ExpectNoCycle(ModuleBase& root) { visit(root); }
+
+  void module(FieldName name, RefSlot slot) override {
+    if (!slot.module()) return;
+    path_.push_back(name.key());
+    visit(*slot.module());
+    path_.pop_back();
+  }
+  void begin(FieldName name, ContainerRef&) override { path_.push_back(name.key()); }
+  void end() override { path_.pop_back(); }
+
+ private:
+  void visit(ModuleBase& module) {
+    const auto [found, fresh] = left_.emplace(&module, false);
+    if (!fresh && !found->second)
+      fail(ErrorKind::structure, {.where = "recursive_map", .message = fmt::format("Found cycle in the graph at path '{}'", to_string(path_))});
+    if (fresh) module.accept(*this);
+    left_[&module] = true;
+  }
+
+  Path path_;
+  std::map<const ModuleBase*, bool> left_;   // the Modules seen: whether all that they hold has been
+};
+
 // Replaces the Modules of a copied graph, each after those it holds.
 class Mapper final : public SelectiveVisitor {
  public:
   explicit Mapper(const ModuleMap& f) : f_(f) {}
 
   Ref<ModuleBase> map(const Ref<ModuleBase>& module) {
-    if (const auto done = mapped_.find(module.get()); done != mapped_.end()) {
-      if (!done->second.first)
-        fail(ErrorKind::structure, {.where = "recursive_map", .message = fmt::format("Found cycle in the graph at path '{}'", to_string(path_))});
-      return done->second.first;
-    }
+    if (const auto done = mapped_.find(module.get()); done != mapped_.end()) return done->second.first;
     mapped_[module.get()] = {{}, module};
     module->accept(*this);
     Ref<ModuleBase> result = f_(path_, module);
@@ -135,6 +158,7 @@ class Mapper final : public SelectiveVisitor {
 }  // namespace
 
 Ref<ModuleBase> recursive_map_of(const ModuleMap& f, ModuleBase& module) {
+  ExpectNoCycle{module};
   return Mapper(f).map(copy_modules_of(module));
 }
 
