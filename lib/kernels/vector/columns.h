@@ -67,6 +67,14 @@ template <class Put> inline void sum_columns(const float* p, int64_t n, int64_t 
 
 // out (f32) = the sums of the columns.
 inline void column_sums(const VectorCall& c) {
+  if (c.rows <= rows_in_float && c.n < column_vectors * lanes) {  // the same, without the way through double
+    const float* p = static_cast<const float*>(c.in[0]);
+    for (int64_t i = 0; i < c.n; i += lanes) {
+      const int64_t left = c.n - i < lanes ? c.n - i : lanes;
+      store_upto<float>(static_cast<float*>(c.out) + i, sum_of_rows(p + i, c.n, c.rows, left), left);
+    }
+    return;
+  }
   sum_columns(static_cast<const float*>(c.in[0]), c.n, c.rows, [&](int64_t i, D low, D high, int64_t left) {
     store_upto(static_cast<float*>(c.out) + i, narrow(low, high), left);
   });
