@@ -11,8 +11,9 @@ project that it includes, directly or through others.
 
 import pathlib
 import re
-import sys
 import tempfile
+
+import command
 
 NAMES = {  # names that no other header of the standard library promises
     "algorithm": r"ranges::\w*(?:find|sort|any_of|all_of|none_of|count|copy|fill|transform|equal|max_element|min_element|reverse|"
@@ -110,18 +111,8 @@ def self_check():
     for text in ("std::ranges::find(a, b);", "std::optional<int> x;", "auto x = std::array{1, 2};", "const std::lock_guard l(m);"):
         if not errors_of('#include "room/own.h"\n' + text):
             wrong.append(f"'{text}' was not noticed")
-    print("\n".join(wrong) if wrong else "what is missing is noticed")
-    return 1 if wrong else 0
-
-
-def main():
-    if sys.argv[1:] == ["--self-check"]:
-        return self_check()
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2])
-    errors, count = check(root)
-    print("\n".join(errors) if errors else f"{count} files include what they use of the standard library")
-    return 1 if errors else 0
+    return wrong, "what is missing is noticed"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(check, self_check, "include what they use of the standard library")

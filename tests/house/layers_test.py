@@ -14,8 +14,9 @@ lib/CMakeLists.txt lists the rooms bottom up, `nnx_room(<name> ROOMS <below>...)
 
 import pathlib
 import re
-import sys
 import tempfile
+
+import command
 
 SOURCES = {".h", ".hpp", ".cpp", ".inc"}
 HEAVY = ("fmt/", "nlohmann/", "yaml-cpp/", "spdlog/", "CLI/")
@@ -137,18 +138,8 @@ def self_check():
     for rule, (path, text) in BROKEN.items():
         if not errors_of({**CLEAN, path: text}):
             wrong.append(f"'{rule}' was not noticed")
-    print("\n".join(wrong) if wrong else f"{len(BROKEN)} broken trees noticed, the clean one accepted")
-    return 1 if wrong else 0
-
-
-def main():
-    if sys.argv[1:] == ["--self-check"]:
-        return self_check()
-    root = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parents[2])
-    errors, count = check(root)
-    print("\n".join(errors) if errors else f"{count} files include in the order of the house")
-    return 1 if errors else 0
+    return wrong, f"{len(BROKEN)} broken trees noticed, the clean one accepted"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command.run(check, self_check, "include in the order of the house")
